@@ -1,0 +1,29 @@
+"""Fixtures of the whole suite, doctests in the package included (hence at the root)."""
+
+import gan_lightning._torchvision  # noqa: F401, I001  (before anything imports torchvision)
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # sums in one order on every machine, and no fight between test processes
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _restored_global_seed() -> Iterator[None]:
+    """Undo `lightning.seed_everything`, which leaves its seed in the environment."""
+    names = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

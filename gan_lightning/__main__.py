@@ -1,0 +1,8 @@
+"""``python -m gan_lightning``."""
+
+import sys
+
+from gan_lightning.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What a run says when it ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gan_lightning.cli.errors import PROG
+from gan_lightning.runs import RunDirectory
+
+__all__ = ["after_interrupt", "table"]
+
+_NOT_SCORES = ("loss/", "logits/", "sign/", "grad_norm/", "penalty/", "clamped", "lr/")
+
+
+def table(run: RunDirectory) -> Table:
+    """Sum up a run.
+
+    Args:
+        run: a finished run's directory.
+
+    Returns:
+        Steps, images, time, the scores there are, and where to look.
+    """
+    facts = run.read_run() if run.run_json.is_file() else {}
+    rows = Table(show_header=False, title=facts.get("family"), title_justify="left", min_width=40)
+    rows.add_column(style="bold")
+    rows.add_column(no_wrap=True)
+    for label, value in [*_progress(facts), *_scores(facts), *_files(run)]:
+        rows.add_row(label, Text(value))
+    return rows
+
+
+def show(run: RunDirectory) -> None:
+    """Print the table."""
+    console = Console()
+    rows = table(run)
+    # Wider than the terminal if need be: a path that the table breaks in two cannot be copied.
+    console.width = max(console.width, console.measure(rows).maximum)
+    console.print(rows)
+
+
+def after_interrupt(run: RunDirectory) -> str:
+    """Say how to go on.
+
+    Args:
+        run: an interrupted run's directory.
+
+    Returns:
+        One line.
+    """
+    if not run.last_checkpoint.is_file():
+        return f"Interrupted before the first checkpoint; '{run.path}' cannot be resumed."
+    return (
+        f"Interrupted; the last checkpoint is {run.last_checkpoint}. "
+        f"Go on: {PROG} fit --resume {run.path}"
+    )
+
+
+def _progress(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    if "steps" not in facts:
+        return []
+    seconds, images = float(facts["seconds"]), int(facts["images_seen"])
+    rows = [
+        ("steps", f"{facts['steps']:,}"),
+        ("images seen", f"{images:,}"),
+        ("wall time", str(timedelta(seconds=round(seconds)))),
+    ]
+    return [*rows, ("images/s", f"{images / seconds:,.0f}")] if seconds > 0 else rows
+
+
+def _scores(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    scores = facts.get("scores", {})
+    best, last = scores.get("best", {}), scores.get("last", {})
+    rows = [
+        (name, f"{_number(it['value'])} (best, step {it['step']:,})") for name, it in best.items()
+    ]
+    for name, value in last.items():
+        if name not in best and not name.startswith(_NOT_SCORES):
+            rows.append((name, _number(value)))
+    return rows
+
+
+def _number(value: float | None) -> str:
+    return "nan" if value is None else f"{value:.4g}"
+
+
+def _files(run: RunDirectory) -> list[tuple[str, str]]:
+    grids = sorted(run.samples.glob("step_*.png"), key=lambda file: (len(file.name), file.name))
+    rows = [("samples", str(grids[-1]))] if grids else []
+    if run.losses_plot.is_file():
+        rows.append(("loss plot", str(run.losses_plot)))
+    return [*rows, ("run directory", str(run.path))]

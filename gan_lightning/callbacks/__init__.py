@@ -1,0 +1,20 @@
+"""What is observed or scheduled over time."""
+
+import gan_lightning._torchvision  # noqa: F401  (declares operators that a CPU-only torch lacks)
+from gan_lightning.callbacks.checkpoint import GANCheckpoint
+from gan_lightning.callbacks.diversity import SampleDiversity
+from gan_lightning.callbacks.label_smoothing import LabelSmoothing
+from gan_lightning.callbacks.plot import LossPlot
+from gan_lightning.callbacks.progress import GANProgressBar
+from gan_lightning.callbacks.recorder import RunRecorder
+from gan_lightning.callbacks.samples import SampleLogger
+
+__all__ = [
+    "GANCheckpoint",
+    "GANProgressBar",
+    "LabelSmoothing",
+    "LossPlot",
+    "RunRecorder",
+    "SampleDiversity",
+    "SampleLogger",
+]

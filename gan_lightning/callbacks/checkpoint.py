@@ -1,0 +1,187 @@
+"""Checkpoints by steps and by time, from which a run resumes bit for bit."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from gan_lightning.callbacks._arguments import positive
+from gan_lightning.callbacks._atomic import AtomicCheckpointIO, link_or_copy, sweep
+from gan_lightning.callbacks._interrupt import DeferredInterrupt
+from gan_lightning.callbacks._run_directory import run_directory
+from gan_lightning.families.base import AbstractGAN
+
+_AGREE_EVERY = 20  # batches between two agreements of several processes on clock and Ctrl-C
+
+
+class GANCheckpoint(Checkpoint):
+    """Save every so many steps or minutes, at the end, and on Ctrl-C.
+
+    Checkpoints are written only between training steps: inside one, D has moved and G has not. So
+    Ctrl-C waits for the end of the step (a second one stops at once), and what an exception
+    leaves goes to `crash.ckpt`, never over `last.ckpt`.
+
+    Lightning's own `ModelCheckpoint` warns at every save under manual optimization, ignores its
+    time interval there, and can save at an epoch's end, where its counters are ahead of the
+    game's.
+
+    Files: `step=<generator updates>.ckpt`, the newest `keep` of them, and `last.ckpt`, the newest.
+
+    Args:
+        directory: Folder for the files; None takes `checkpoints/` of the run directory.
+        every_n_steps: Generator updates between checkpoints.
+        every_n_minutes: Save also when this much time has passed since the last one; None does
+            not.
+        keep: How many `step=...ckpt` to keep; -1 keeps all.
+
+    Raises:
+        ValueError: When an interval or `keep` is out of range, or, at the start of a run that
+            does not resume, when the folder holds the checkpoints of another run.
+        OSError: When the disk is full; older checkpoints stay readable.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path | None = None,
+        every_n_steps: int = 500,
+        every_n_minutes: float | None = 2.0,
+        keep: int = 3,
+    ) -> None:
+        super().__init__()
+        positive("every_n_steps", every_n_steps)
+        if every_n_minutes is not None and not every_n_minutes > 0:
+            raise ValueError(f"`every_n_minutes` must be positive or None, got {every_n_minutes}.")
+        if keep != -1:
+            positive("keep", keep)
+        self.directory = None if directory is None else Path(directory)
+        self.every_n_steps = every_n_steps
+        self.every_n_minutes = every_n_minutes
+        self.keep = keep
+        self._interrupt = DeferredInterrupt()
+        self._saved_at = -1  # D updates
+        self._clock = 0.0
+
+    def setup(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Find the folder; replace Lightning's way of writing files."""
+        if stage != "fit":
+            return
+        self._folder = self.directory or run_directory(trainer).checkpoints
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+        if trainer.is_global_zero and self._folder.is_dir():
+            sweep(self._folder)
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Refuse another run's folder (here Lightning knows of a resume); defer Ctrl-C."""
+        last = self._folder / "last.ckpt"
+        if trainer.ckpt_path is None and last.exists():
+            raise ValueError(
+                f"`directory` must hold no checkpoints of another run, unless this one resumes it, "
+                f"but {last} exists."
+            )
+        self._clock = time.monotonic()
+        self._saved_at = _updates(pl_module)
+        self._interrupt.install()
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Save when it is time; stop here if Ctrl-C was pressed.
+
+        Raises:
+            KeyboardInterrupt: After saving, when it was.
+        """
+        assert isinstance(pl_module, AbstractGAN)
+        stop, late = self._agreed(trainer, pl_module)
+        by_steps = pl_module.generator_stepped and trainer.global_step % self.every_n_steps == 0
+        if by_steps or stop or late:
+            self._save(trainer, pl_module)
+        if stop:
+            self._interrupt.remove()
+            raise KeyboardInterrupt
+
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Save the last state."""
+        self._interrupt.remove()
+        self._save(trainer, pl_module)
+
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
+        """Keep what there is in `crash.ckpt`; only between steps is it worth the name `last.ckpt`."""
+        self._interrupt.remove()
+        if not trainer.training or _updates(pl_module) == self._saved_at:
+            return
+        if isinstance(exception, SIGTERMException):  # raised between two steps, on all ranks
+            self._save(trainer, pl_module)
+        elif (
+            trainer.world_size == 1
+        ):  # several processes need not fail together, and saving waits for all
+            try:
+                trainer.save_checkpoint(self._folder / "crash.ckpt")
+            except (OSError, ValueError) as error:
+                warnings.warn(f"No crash.ckpt could be written: {error}", stacklevel=1)
+
+    def teardown(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    ) -> None:
+        """Give Ctrl-C back, whatever happened."""
+        self._interrupt.remove()
+
+    def _agreed(self, trainer: lightning.Trainer, module: AbstractGAN) -> tuple[bool, bool]:
+        """Whether Ctrl-C was pressed, and whether the time is up; the same on all ranks."""
+        minutes = (time.monotonic() - self._clock) / 60
+        stop = self._interrupt.requested
+        late = self.every_n_minutes is not None and minutes >= self.every_n_minutes
+        if trainer.world_size == 1:
+            return stop, late and module.generator_stepped
+        if module.discriminator_updates % _AGREE_EVERY:
+            return False, False
+        flags = torch.tensor([float(stop), float(late)], device=module.device)
+        flags = trainer.strategy.reduce(flags, reduce_op="sum")
+        return bool(flags[0] > 0), bool(flags[1] > 0)
+
+    def _save(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        if _updates(module) == self._saved_at:
+            return
+        path = self._folder / f"step={trainer.global_step}.ckpt"
+        trainer.save_checkpoint(path)
+        if trainer.is_global_zero:
+            link_or_copy(path, self._folder / "last.ckpt")
+            self._forget_old()
+        self._saved_at = _updates(module)
+        self._clock = time.monotonic()
+
+    def _forget_old(self) -> None:
+        if self.keep == -1:
+            return
+        numbered = sorted(self._folder.glob("step=*.ckpt"), key=lambda p: int(p.stem[5:]))
+        for path in numbered[: -self.keep]:
+            path.unlink(missing_ok=True)
+
+
+def _updates(module: lightning.LightningModule) -> int:
+    assert isinstance(module, AbstractGAN)
+    return module.discriminator_updates

@@ -1,0 +1,1 @@
+"""Helpers of the game loop in `families.base`."""

@@ -1,0 +1,135 @@
+"""What the loop refuses, each in one sentence: arguments, trainers, networks and batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import lightning
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from torch import Tensor, nn
+
+_PROBABILITIES = (
+    nn.Sigmoid,
+    nn.Softmax,
+    nn.LogSoftmax,
+    nn.LogSigmoid,
+    nn.Hardsigmoid,
+    nn.Softmax2d,
+)
+_BATCH_NORMS = nn.modules.batchnorm._BatchNorm
+
+
+def positive_integer(name: str, value: int) -> None:
+    """Refuse anything but 1, 2, ..."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer but got {value!r}.")
+
+
+def positive_or_none(name: str, value: float | None) -> None:
+    """Refuse anything but None and finite numbers above 0."""
+    if value is not None and not 0 < value < math.inf:
+        raise ValueError(f"`{name}` must be a positive number or None but got {value!r}.")
+
+
+def gives_logits(discriminator: nn.Module) -> None:
+    """Refuse a discriminator whose last layer squashes its logit to a probability."""
+    layers = [m for m in discriminator.modules() if not any(True for _ in m.children())]
+    if layers and isinstance(layers[-1], _PROBABILITIES):
+        raise ValueError(
+            f"`discriminator` must return logits, because the losses apply the sigmoid themselves, "
+            f"but its last layer is {type(layers[-1]).__name__}."
+        )
+
+
+def trainer_can_train_two_players(trainer: lightning.Trainer) -> None:
+    """Refuse strategies that lose a player's gradients, and runs of no steps."""
+    strategy = trainer.strategy
+    if isinstance(strategy, DDPStrategy):
+        if trainer.world_size > 1 and not strategy._ddp_kwargs.get("find_unused_parameters"):
+            raise ValueError(
+                "`strategy` must be 'ddp_find_unused_parameters_true' for a GAN on several "
+                "processes, because each player's backward pass leaves the other's parameters "
+                "unused, but got a plain 'ddp'."
+            )
+    elif not isinstance(strategy, SingleDeviceStrategy):
+        raise ValueError(
+            "`strategy` must be 'auto', a single device or 'ddp_find_unused_parameters_true', "
+            f"because others wrap a single optimizer, but got {type(strategy).__name__}."
+        )
+    for name in ("max_steps", "max_epochs", "limit_train_batches"):
+        if getattr(trainer, name) == 0:
+            raise ValueError(f"`{name}` must not be 0 for training, but got 0.")
+
+
+def clipping_sees_true_gradients(trainer: lightning.Trainer, clips: Sequence[float | None]) -> None:
+    """Refuse clipping where the optimizer unscales fp16 gradients only inside its step."""
+    if getattr(trainer.precision_plugin, "scaler", None) is None:
+        return
+    for optimizer, clip in zip(trainer.optimizers, clips, strict=True):
+        if clip is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            raise ValueError(
+                "`clip_discriminator` and `clip_generator` need an optimizer with `fused=False` "
+                "under 16-mixed precision, because a fused one unscales its gradients after "
+                f"clipping, but got a fused {type(optimizer).__name__}."
+            )
+
+
+def batch(x: Tensor, micro_batches: int, networks: Sequence[nn.Module]) -> None:
+    """Refuse a first batch that cannot be trained on, whatever the family."""
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.dim() < 2:
+        found = (
+            f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        )
+        raise ValueError(
+            f"`x` must be a floating-point tensor (N, ...) but the batch holds {found}."
+        )
+    if micro_batches > len(x):
+        raise ValueError(
+            f"`micro_batches` must be at most the batch size {len(x)} but got {micro_batches}."
+        )
+    smallest = len(x.chunk(micro_batches)[-1])
+    if smallest == 1 and any(isinstance(m, _BATCH_NORMS) for n in networks for m in n.modules()):
+        raise ValueError(
+            "`batch_size` must be at least 2 per (micro-)batch with batch normalisation, because "
+            "one sample has no variance, but got 1."
+        )
+    finite(x.sum())
+    if x.dim() == 4 and float(x.detach().abs().max()) > 1.001:
+        low, high = float(x.min()), float(x.max())
+        raise ValueError(
+            f"`x` must hold images in [-1, 1] but got values from {low:g} to {high:g}."
+        )
+
+
+def finite(total: Tensor) -> None:
+    """Refuse data with NaN or infinity, seen through a sum over them."""
+    if not math.isfinite(float(total)):
+        raise ValueError(
+            "`x` must be finite, because one bad sample ruins both players for good, but a batch "
+            "of the training data holds NaN or infinity."
+        )
+
+
+def same_shape(x: Tensor, x_fake: Tensor) -> None:
+    """Refuse a generator whose samples do not have the data's shape."""
+    if x_fake.shape[1:] != x.shape[1:]:
+        raise ValueError(
+            f"`generator` must return samples of the data's shape {tuple(x.shape[1:])} but gives "
+            f"{tuple(x_fake.shape[1:])}."
+        )
+
+
+def one_logit(x: Tensor, logits: Tensor) -> None:
+    """Refuse a discriminator that does not give one logit for each of the samples `x`."""
+    if logits.shape not in {(len(x),), (len(x), 1)}:
+        raise ValueError(
+            "`discriminator` must return one logit a sample, (N,) or (N, 1), but gives "
+            f"{tuple(logits.shape)} for {len(x)} samples."
+        )
+
+
+def known_updates(updates: str) -> None:
+    """Refuse a rule of movement that the loop does not have."""
+    if updates not in ("alternating", "simultaneous"):
+        raise ValueError(f"`updates` must be 'alternating' or 'simultaneous' but got {updates!r}.")

@@ -1,0 +1,262 @@
+"""What a GAN is between steps: networks, optimizers, averaging, samples, checkpoints, log."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import lightning
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from gan_lightning.families._loop import averaging, checks, resume
+from gan_lightning.families._loop.latent import latent
+from gan_lightning.families._loop.players import make_scheduler, unique_parameters
+from gan_lightning.optim import GANAdam
+from gan_lightning.regularizers import AbstractRegularizer
+
+_OBJECTS = [
+    "generator",
+    "discriminator",
+    "generator_optimizer",
+    "discriminator_optimizer",
+    "regularizers",
+    "generator_scheduler",
+    "discriminator_scheduler",
+]
+_SAMPLE_BATCH = 256
+
+
+class HasRealTarget(ABC):
+    """A family whose discriminator has a target for reals (`callbacks.LabelSmoothing` moves it)."""
+
+    real_target: float
+
+
+class AbstractGAN(lightning.LightningModule):
+    """Two networks, their optimizers, the averaged generator, and how they are saved and sampled.
+
+    Args:
+        generator: Maps z `(N, latent_dim)` to images `(N, C, H, W)` in [-1, 1] or points `(N, D)`.
+        discriminator: Maps samples to one logit each, `(N,)` or `(N, 1)`.
+        latent_dim: Dimension of z.
+        generator_optimizer: Makes G's optimizer from its parameters.
+        discriminator_optimizer: Makes D's optimizer from its parameters.
+        discriminator_steps: D updates, each on a fresh batch, per generator update.
+        updates: "alternating" moves D, then G against the moved D on fresh noise. "simultaneous"
+            takes both players' gradients at the same point, on the same noise, before either
+            moves.
+        regularizers: Terms added to a player's loss.
+        generator_scheduler: Makes G's learning rate schedule, stepped once per G update.
+        discriminator_scheduler: Makes D's, stepped once per D update.
+        clip_generator: Largest norm of G's gradient; None does not clip.
+        clip_discriminator: The same for D.
+        micro_batches: Chunks into which a step's batch is split to save memory; their gradients
+            are summed before a player moves.
+        ema_halflife: Half-life of the averaged generator, in images seen by D; None keeps none.
+        compile_networks: Compile both networks in place, which keeps the names in checkpoints.
+
+    Attributes:
+        generator_ema: The averaged generator, or None; what `sample` uses.
+        discriminator_updates: D updates so far. Noise, dropout and the position in the data are
+            functions of it; it is saved with every checkpoint.
+        images_seen: Real images that D has seen, on all processes together.
+        generator_stepped: Whether the last training step ended with a generator update.
+        run_seed: The seed of `lightning.seed_everything`, or 0 when it was not called.
+
+    Raises:
+        ValueError: When an argument is out of range, or the discriminator returns probabilities.
+    """
+
+    uses_labels: ClassVar[bool] = False
+
+    # Set once or more per batch. nn.Module.__setattr__ looks through parameters, buffers and
+    # modules first, which for Lightning's `_current_fx_name` alone (50 times a batch) shows in a
+    # profile.
+    _plain: ClassVar[frozenset[str]] = frozenset(
+        {"_current_fx_name", "discriminator_updates", "images_seen", "generator_stepped"}
+    )
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        latent_dim: int,
+        generator_optimizer: OptimizerCallable = GANAdam,
+        discriminator_optimizer: OptimizerCallable = GANAdam,
+        discriminator_steps: int = 1,
+        updates: Literal["alternating", "simultaneous"] = "alternating",
+        regularizers: Sequence[AbstractRegularizer] = (),
+        generator_scheduler: LRSchedulerCallable | None = None,
+        discriminator_scheduler: LRSchedulerCallable | None = None,
+        clip_generator: float | None = None,
+        clip_discriminator: float | None = None,
+        micro_batches: int = 1,
+        ema_halflife: float | None = 10_000,
+        compile_networks: bool = False,
+    ) -> None:
+        super().__init__()
+        checks.positive_integer("latent_dim", latent_dim)
+        checks.positive_integer("discriminator_steps", discriminator_steps)
+        checks.positive_integer("micro_batches", micro_batches)
+        checks.positive_or_none("clip_generator", clip_generator)
+        checks.positive_or_none("clip_discriminator", clip_discriminator)
+        checks.positive_or_none("ema_halflife", ema_halflife)
+        checks.known_updates(updates)
+        checks.gives_logits(discriminator)
+        self.save_hyperparameters(ignore=_OBJECTS)  # plain values: checkpoints load as weights only
+        self.automatic_optimization = False
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latent_dim = latent_dim
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+        self.discriminator_steps = discriminator_steps
+        self.updates = updates
+        self.regularizers = tuple(regularizers)
+        self.generator_scheduler = generator_scheduler
+        self.discriminator_scheduler = discriminator_scheduler
+        self.clip_generator = clip_generator
+        self.clip_discriminator = clip_discriminator
+        self.micro_batches = micro_batches
+        self.ema_halflife = ema_halflife
+        self.compile_networks = compile_networks
+        self.discriminator_schedule: LRScheduler | None = None
+        self.generator_schedule: LRScheduler | None = None
+        self.generator_ema = averaging.averaged_copy(generator) if ema_halflife else None
+        self.discriminator_updates = 0
+        self.images_seen = 0
+        self.generator_stepped = False
+        self.run_seed = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._plain:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    # --- players ---------------------------------------------------------------------------------
+
+    def generator_modules(self) -> Sequence[nn.Module]:
+        """What moves in G's turn; families with heads or encoders of G's player add them."""
+        return [self.generator]
+
+    def discriminator_modules(self) -> Sequence[nn.Module]:
+        """What moves in D's turn."""
+        return [self.discriminator]
+
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[Any]]:
+        """One optimizer a player, D's first, and the schedules there are."""
+        d = self.discriminator_optimizer(unique_parameters(self.discriminator_modules()))
+        g = self.generator_optimizer(unique_parameters(self.generator_modules()))
+        self.discriminator_schedule = make_scheduler(
+            "discriminator_scheduler", self.discriminator_scheduler, d
+        )
+        self.generator_schedule = make_scheduler("generator_scheduler", self.generator_scheduler, g)
+        schedules = [
+            s for s in (self.discriminator_schedule, self.generator_schedule) if s is not None
+        ]
+        return [d, g], [{"scheduler": s, "interval": "step"} for s in schedules]
+
+    # --- samples ---------------------------------------------------------------------------------
+
+    def sample(
+        self,
+        n: int,
+        labels: Tensor | None = None,
+        *,
+        seed: int | None = None,
+        z: Tensor | None = None,
+        truncation: float | None = None,
+    ) -> Tensor:
+        """Samples of the averaged generator in evaluation mode, for users, callbacks and metrics.
+
+        Args:
+            n: Number of samples.
+            labels: Classes `(n,)` int64, for conditional families.
+            seed: Draws the same z on every device; None draws fresh ones.
+            z: Latent codes `(n, latent_dim)` to use instead of drawn ones.
+            truncation: Draw z from the normal distribution truncated at this value.
+
+        Returns:
+            Images `(n, C, H, W)` in [-1, 1] or points `(n, D)`, on the module's device.
+
+        Raises:
+            ValueError: When `n` is not positive, `z` has another shape, or labels are given to an
+                unconditional family.
+        """
+        if labels is not None and not self.uses_labels:
+            raise ValueError(
+                f"`labels` must be None for {type(self).__name__}, which is unconditional, "
+                f"but got {tuple(labels.shape)} labels."
+            )
+        z = self.latent(n, seed, truncation) if z is None else z
+        if z.shape != (n, self.latent_dim):
+            raise ValueError(
+                f"`z` must have the shape (n, latent_dim) = {(n, self.latent_dim)} "
+                f"but got {tuple(z.shape)}."
+            )
+        network = self.generator if self.generator_ema is None else self.generator_ema
+        like = next(network.parameters())
+        chunks = torch.split(z.to(like), _SAMPLE_BATCH)
+        given = (
+            [None] * len(chunks)
+            if labels is None
+            else torch.split(labels.to(like.device), _SAMPLE_BATCH)
+        )
+        with torch.no_grad(), averaging.evaluating(network):
+            return torch.cat([self.generate(network, *c) for c in zip(chunks, given, strict=True)])
+
+    def latent(self, n: int, seed: int | None = None, truncation: float | None = None) -> Tensor:
+        """Latent codes `(n, latent_dim)`, float64 on the CPU: the same for a seed everywhere."""
+        return latent(n, self.latent_dim, seed, truncation)
+
+    def generate(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
+        """How `sample` calls a generator; conditional families pass their labels."""
+        return generator(z)  # type: ignore[no-any-return]
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The trained (not averaged) generator, as it is: `(N, latent_dim)` to samples."""
+        return self.generator(z)  # type: ignore[no-any-return]
+
+    # --- a run -----------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        """Refuse trainers that cannot train two players; take the run's seed."""
+        if stage == "fit":
+            checks.trainer_can_train_two_players(self.trainer)
+            self.run_seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+            if self.compile_networks:
+                self.generator.compile()
+                self.discriminator.compile()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Two counters are all that a resume needs beside weights, optimizers and schedules."""
+        checkpoint[resume.KEY] = resume.record(self)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another family, data set, batch size or seed.
+
+        Raises:
+            ValueError: When the checkpoint cannot be continued exactly.
+        """
+        saved = resume.checked(self, checkpoint)
+        self.discriminator_updates = saved["discriminator_updates"]
+        self.images_seen = saved["images_seen"]
+
+    def log_row(self, row: Mapping[str, float | Tensor]) -> None:
+        """Send one row to every logger and into `trainer.callback_metrics`.
+
+        `self.log` is not used: Lightning would flush it by its own count of batches and repeat
+        stale values. Call it on every rank with values that agree.
+        """
+        floats = {name: float(value) for name, value in row.items()}
+        for logger in self.trainer.loggers:
+            logger.log_metrics(floats, step=self.global_step)
+        tensors = {k: torch.tensor(v, dtype=torch.float64) for k, v in floats.items()}
+        self.trainer.callback_metrics.update(tensors)

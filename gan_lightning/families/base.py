@@ -1,0 +1,251 @@
+"""The game loop: one concrete `training_step`, so that a family holds nothing but its game.
+
+A family supplies `discriminator_loss` and `generator_loss`; who moves when, what is drawn for
+whom, how gradients become updates and what is logged stands here and nowhere else.
+
+A *step* is a generator update everywhere: in `trainer.global_step`, `max_steps`, the names of
+checkpoints and the loggers' x-axis. Lightning counts every step taken through a
+`LightningOptimizer`, so only the generator steps through one; the discriminator goes through
+`trainer.strategy.optimizer_step`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from lightning.pytorch.strategies import ParallelStrategy
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gan_lightning.families._loop import checks
+from gan_lightning.families._loop.averaging import decay, evaluating
+from gan_lightning.families._loop.draws import Draws, Purpose, Window, seed_layers
+from gan_lightning.families._loop.objective import Objective
+from gan_lightning.families._loop.players import Player
+from gan_lightning.families._loop.run import Run
+from gan_lightning.families._loop.state import AbstractGAN, HasRealTarget
+
+__all__ = ["AbstractAlternatingGAN", "AbstractGAN", "HasRealTarget", "Objective"]
+
+Given = tuple[Tensor, ...]  # what both players see beside x: labels, or nothing
+
+
+class AbstractAlternatingGAN(AbstractGAN):
+    """Two players who move in turn; a family says what each of them minimises."""
+
+    _run: Run | None = None
+    _draws: Draws | None = None
+
+    # --- the game --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def discriminator_loss(self, x: Tensor, *given: Any, **nothing: Any) -> Objective:
+        """D's cost on reals `x`, `(N, C, H, W)` or `(N, D)`, and labels where the family uses them.
+
+        G's parameters take no gradients here, so `self.generator(z)` makes fakes without a graph.
+        An unconditional family declares `(self, x)`, a conditional one `(self, x, labels)`.
+        """
+
+    @abstractmethod
+    def generator_loss(self, x: Tensor, *given: Any, **nothing: Any) -> Objective:
+        """G's cost; D's parameters take no gradients here, but they flow through D to the fakes."""
+
+    def noise(self, n: int) -> Tensor:
+        """z ~ N(0, I), `(n, latent_dim)`: these samples' rows of a draw for the global batch."""
+        return self.draws.normal(n, self.latent_dim)
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        """Standard normal rows `(n, *shape)`, drawn likewise."""
+        return self.draws.normal(n, *shape)
+
+    def uniform(self, n: int, *shape: int) -> Tensor:
+        """Rows uniform on [0, 1), `(n, *shape)`, drawn likewise."""
+        return self.draws.uniform(n, *shape)
+
+    @property
+    def draws(self) -> Draws:
+        """Random draws for losses and regularizers; called by hand, they start from `run_seed`."""
+        if self._draws is None:
+            like = next(self.generator.parameters())
+            self._draws = Draws(self.run_seed, like.device, like.dtype)
+        return self._draws
+
+    # --- one call: a discriminator update, after every k-th one a generator update -------------
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """One D update on a fresh batch; a G update after every `discriminator_steps`-th one."""
+        run = self._running()
+        x, given = self._unpack(run, batch)
+        seed_layers(self.run_seed, self.discriminator_updates, run.rank, x.device)
+        due = (self.discriminator_updates + 1) % self.discriminator_steps == 0
+        run.logging = due and (self.global_step + 1) % run.log_every_n_steps == 0
+        run.row = {}
+        if due and self.updates == "simultaneous":
+            self._move_together(run, x, given)
+        else:
+            self._gradient(run, run.discriminator, Purpose.DISCRIMINATOR, x, given)
+            self._move(run.discriminator)
+            if due:
+                self._gradient(run, run.generator, Purpose.GENERATOR, x, given)
+                self._move(run.generator)
+        images = len(x) * run.world_size
+        self.discriminator_updates += 1
+        self.images_seen += images
+        self.generator_stepped = due
+        if due:
+            self._average(run, images * self.discriminator_steps)
+        if run.logging:
+            self._log_losses(run)
+
+    def _move_together(self, run: Run, x: Tensor, given: Given) -> None:
+        """Both gradients at the same point, on the same noise, before either player moves."""
+        self._gradient(run, run.discriminator, Purpose.BOTH, x, given)
+        self._gradient(run, run.generator, Purpose.BOTH, x, given)
+        before = run.loss_scale()
+        self._move(run.discriminator)
+        # D's step may have changed the fp16 loss scale that G's gradient was taken with.
+        if run.loss_scale() != before:
+            torch._foreach_mul_(run.generator.gradients(), run.loss_scale() / before)
+        self._move(run.generator)
+
+    def _gradient(self, run: Run, player: Player, purpose: int, x: Tensor, given: Given) -> None:
+        """Leave the gradient of the player's cost in its parameters, while the other one waits."""
+        draws, update, n = self.draws, self.discriminator_updates, len(x)
+        chunks = zip(*(t.chunk(self.micro_batches) for t in (x, *given)), strict=True)
+        player.optimizer.optimizer.zero_grad()
+        start = 0
+        with run.other(player).waiting():
+            for x_chunk, *given_chunk in chunks:
+                stop = start + len(x_chunk)
+                draws.begin(purpose, update)
+                draws.window = Window(n * run.world_size, n * run.rank + start, stop - start)
+                share = len(x_chunk) / n
+                with nullcontext() if stop == n else self._without_synchronising():
+                    objective = self._objective(player, x_chunk, *given_chunk)
+                    self.manual_backward(objective.loss * share if share < 1 else objective.loss)
+                if run.logging:
+                    run.note(objective.scalars(player.name), share)
+                start = stop
+
+    def _objective(self, player: Player, x: Tensor, *given: Tensor) -> Objective:
+        """The family's cost plus the regularizers of this player."""
+        of_discriminator = player.name == "discriminator"
+        cost: Callable[..., Objective]
+        cost = self.discriminator_loss if of_discriminator else self.generator_loss
+        objective = cost(x, *given)
+        for regularizer in self.regularizers:
+            if regularizer.player == player.name:
+                penalty = regularizer.penalty(self, x, objective.x_fake, *given)
+                objective.loss = objective.loss + penalty
+                objective.logs[f"penalty/{regularizer.name}"] = penalty
+        return objective
+
+    def _without_synchronising(self) -> Any:
+        """DDP averages gradients once per update, with the last micro-batch."""
+        strategy = self.trainer.strategy
+        if isinstance(strategy, ParallelStrategy):
+            return strategy.block_backward_sync()
+        return nullcontext()
+
+    def _move(self, player: Player) -> None:
+        """Step the player's optimizer and schedule; Lightning counts G's steps alone."""
+        if player.name == "discriminator":
+            self.trainer.strategy.optimizer_step(player.optimizer.optimizer, _no_closure)
+        else:
+            player.optimizer.step()
+        if player.scheduler is not None:
+            player.scheduler.step()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip and measure a player's gradient; here fp16 gradients are unscaled already."""
+        run = self._running()
+        player = run.discriminator
+        if optimizer is not player.optimizer.optimizer:
+            player = run.generator
+        if run.logging or player.clip is not None:
+            norm = player.clip_and_measure() / run.remaining_scale(optimizer)
+            run.row[f"grad_norm/{player.name}"] = norm
+
+    def _average(self, run: Run, images: int) -> None:
+        if run.averager is not None and self.ema_halflife is not None:
+            run.averager.update(decay(images, self.images_seen, self.ema_halflife))
+
+    def _log_losses(self, run: Run) -> None:
+        """One row: means over micro-batches and ranks, one transfer from the device."""
+        run.finite.settle()
+        names = sorted(run.row)
+        values = torch.stack([run.row[name].to(run.log_dtype) for name in names])
+        if run.world_size > 1:
+            values = self.trainer.strategy.reduce(values, reduce_op="mean")
+        row = dict(zip(names, values.tolist(), strict=True))
+        self.log_row(row | {"images_seen": float(self.images_seen)})
+
+    # --- begin and end of a fit ----------------------------------------------------------------
+
+    def on_train_start(self) -> None:
+        """Gather what lasts as long as this fit."""
+        like = next(self.generator.parameters())
+        self._draws = Draws(self.run_seed, like.device, like.dtype)
+        self._run = Run.of(self)
+        checks.clipping_sees_true_gradients(
+            self.trainer, (self.clip_discriminator, self.clip_generator)
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """No checkpoint of networks that have seen NaN; then as in `AbstractGAN`."""
+        if self._run is not None:
+            self._run.finite.settle()
+        super().on_save_checkpoint(checkpoint)
+
+    def teardown(self, stage: str) -> None:
+        """Forget the fit, so that the module can be copied and pickled."""
+        self._run = self._draws = None
+
+    def _running(self) -> Run:
+        if self._run is None:
+            raise RuntimeError(
+                "`training_step` must be called by a Trainer, which sets up the players."
+            )
+        return self._run
+
+    def _unpack(self, run: Run, batch: Any) -> tuple[Tensor, Given]:
+        """x and what is given beside it; a batch is x, (x,) or (x, labels)."""
+        x, *rest = batch if isinstance(batch, (tuple, list)) else (batch,)
+        if self.uses_labels and not rest:
+            raise ValueError(
+                f"`batch` must be (x, labels) for {type(self).__name__} but it holds no labels."
+            )
+        given = tuple(rest[:1]) if self.uses_labels else ()
+        if not run.checked:
+            run.checked = True
+            checks.batch(x, self.micro_batches, (self.generator, self.discriminator))
+            self.check_networks(x[:2].to(run.dtype), *(g[:2] for g in given))
+        run.finite.see(x)
+        return x.to(run.dtype), given
+
+    def check_networks(self, x: Tensor, *given: Tensor) -> None:
+        """Refuse networks that do not fit the data, on a few samples in evaluation mode.
+
+        Raises:
+            ValueError: When shapes disagree.
+            RuntimeError: When the networks are to be compiled and the compiler fails.
+        """
+        z = self.latent(len(x), seed=0).to(x)
+        try:
+            with torch.no_grad(), evaluating(self.generator, self.discriminator):
+                x_fake = self.generate(self.generator, z, given[0] if given else None)
+                checks.same_shape(x, x_fake)
+                checks.one_logit(x, self.discriminator(x, *given))
+        except torch._dynamo.exc.TorchDynamoException as error:
+            reason = str(error).strip().splitlines()[0]
+            raise RuntimeError(
+                f"`compile_networks` must be False here, because torch.compile failed: {reason}"
+            ) from error
+
+
+def _no_closure() -> None:
+    """The gradient is there already when an optimizer steps."""

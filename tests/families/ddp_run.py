@@ -1,0 +1,86 @@
+"""One training run of the DDP tests: `python ddp_run.py FOLDER CASE...`, alone or under torchrun."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+
+import warnings
+
+import gan_lightning._torchvision  # noqa: F401
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from support import Rows, mlp_game, points
+
+from gan_lightning.families import NonSaturatingGAN
+from gan_lightning.regularizers import R1
+
+CASES = {
+    "k1": {"dtype": torch.float32},
+    "k5": {"dtype": torch.float32, "discriminator_steps": 5},
+    "k1-float64": {},
+    "k5-float64": {"discriminator_steps": 5, "regularizers": [R1(0.1)], "clip_generator": 0.05},
+    "simultaneous": {"updates": "simultaneous", "discriminator_steps": 2},
+    "micro-batches": {"micro_batches": 2},
+}
+STEPS, GLOBAL_BATCH = 20, 20
+
+
+class Noise(Callback):
+    """Keeps what each rank drew in its first turn."""
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if module.discriminator_updates == 0:
+            noise = type(module).noise
+            self.z = []
+
+            def record(n):
+                z = noise(module, n)
+                self.z.append(z.detach().clone())
+                return z
+
+            module.noise = record
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if module.discriminator_updates == 1:
+            del module.noise
+
+
+def main(case: str, folder: str) -> None:
+    """Train and save what this rank ends with."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    noise, rows = Noise(), Rows()
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        devices=world,
+        strategy="ddp_find_unused_parameters_true" if world > 1 else "auto",
+        max_steps=STEPS,
+        max_epochs=-1,
+        logger=[rows],
+        log_every_n_steps=STEPS,
+        callbacks=[noise],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+    )
+    torch.set_num_threads(1)
+    game = mlp_game(NonSaturatingGAN, ema_halflife=100.0, **CASES[case])
+    trainer.fit(game, datamodule=points(batch_size=GLOBAL_BATCH // world, batches=11 * world))
+    torch.save(
+        {
+            "state": game.state_dict(),
+            "z": torch.cat(noise.z),
+            "rows": rows.rows,
+            "images": game.images_seen,
+            "step": trainer.global_step,
+        },
+        Path(folder) / f"{case}-{trainer.global_rank}-of-{world}.pt",
+    )
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    for case in sys.argv[2:]:
+        main(case, sys.argv[1])

@@ -1,0 +1,92 @@
+"""Two processes with batches of B equal one process with batches of 2 B."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import lightning
+import pytest
+import torch
+from ddp_run import CASES, GLOBAL_BATCH, STEPS
+from lightning.pytorch.strategies import FSDPStrategy
+from support import load, mlp_game, points
+
+from gan_lightning.families import NonSaturatingGAN
+
+SCRIPT = str(Path(__file__).with_name("ddp_run.py"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """All cases once on two processes by torchrun, once on one."""
+    folder = tmp_path_factory.mktemp("ddp")
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    for launcher in (torchrun, []):
+        subprocess.run(
+            [sys.executable, *launcher, SCRIPT, str(folder), *CASES],
+            check=True, capture_output=True, env=environment, timeout=300,
+        )
+    return folder
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_equal_one(runs, case):
+    one = load(runs / f"{case}-0-of-1.pt")
+    two = [load(runs / f"{case}-{rank}-of-2.pt") for rank in (0, 1)]
+    atol = 1e-6 if CASES[case].get("dtype") is torch.float32 else 1e-12
+    assert one["step"] == two[0]["step"] == STEPS
+    assert one["images"] == two[0]["images"] == STEPS * GLOBAL_BATCH * CASES[case].get("discriminator_steps", 1)
+    for name, value in one["state"].items():
+        torch.testing.assert_close(two[0]["state"][name], value, rtol=0, atol=atol, msg=name)
+        torch.testing.assert_close(two[0]["state"][name], two[1]["state"][name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_noise_differs_between_ranks_and_is_that_of_one_process(runs, case):
+    one = load(runs / f"{case}-0-of-1.pt")["z"]
+    two = [load(runs / f"{case}-{rank}-of-2.pt")["z"] for rank in (0, 1)]
+    assert len(one) == 2 * len(two[0])
+    assert not torch.equal(*two)
+    distinct = torch.unique(torch.cat(two), dim=0)
+    torch.testing.assert_close(distinct, torch.unique(one, dim=0), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_log_is_a_mean_over_ranks(runs, case):
+    (_, one), = load(runs / f"{case}-0-of-1.pt")["rows"]
+    (_, two), = load(runs / f"{case}-0-of-2.pt")["rows"]
+    atol = 1e-6 if CASES[case].get("dtype") is torch.float32 else 1e-12
+    assert set(one) == set(two)
+    for name in one:
+        assert two[name] == pytest.approx(one[name], abs=atol), name
+
+
+def test_plain_ddp_is_refused():
+    trainer = lightning.Trainer(accelerator="cpu", devices=2, strategy="ddp", logger=False, max_steps=1, max_epochs=-1)
+    game = mlp_game(NonSaturatingGAN)
+    game.trainer = trainer
+    match = "`strategy` must be 'ddp_find_unused_parameters_true' .* plain 'ddp'"
+    with pytest.raises(ValueError, match=match):
+        game.setup("fit")
+
+
+def test_strategies_for_one_optimizer_are_refused(monkeypatch):
+    trainer = lightning.Trainer(accelerator="cpu", devices=1, logger=False, max_steps=1, max_epochs=-1)
+    monkeypatch.setattr(type(trainer), "strategy", property(lambda self: FSDPStrategy.__new__(FSDPStrategy)))
+    game = mlp_game(NonSaturatingGAN)
+    game.trainer = trainer
+    with pytest.raises(ValueError, match="`strategy` must be 'auto'.* but got FSDPStrategy"):
+        game.setup("fit")
+
+
+def test_a_batch_that_is_too_large_for_the_data_is_refused():
+    data = points(batch_size=8, batches=1)
+    data.batch_size = 100
+    trainer = lightning.Trainer(
+        accelerator="cpu", devices=1, logger=False, max_steps=1, max_epochs=-1,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )
+    with pytest.raises(ValueError, match="`batch_size` times the number of processes must be at most"):
+        trainer.fit(mlp_game(NonSaturatingGAN), datamodule=data)

@@ -1,0 +1,121 @@
+"""Small games and trainers that several tests use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gan_lightning._torchvision  # noqa: F401
+import lightning
+import torch
+from lightning.pytorch.loggers.logger import DummyLogger
+from torch import Tensor, nn
+
+from gan_lightning import networks
+from gan_lightning.data import GaussianRing
+
+LATENT = 4
+
+
+def points(batch_size: int = 8, batches: int = 11) -> GaussianRing:
+    """A ring of Gaussians with `batches` batches an epoch and some samples over."""
+    return GaussianRing(samples=batch_size * batches + 3, batch_size=batch_size)
+
+
+def mlp_game(family: Any, *, seed: int = 0, dtype: torch.dtype = torch.float64, **kwargs: Any) -> Any:
+    """A family on small networks without normalisation."""
+    torch.manual_seed(seed)
+    generator, discriminator = networks.mlp((2,), LATENT, width=16, depth=2)
+    return family(generator.to(dtype), discriminator.to(dtype), LATENT, **kwargs)
+
+
+def trainer(**kwargs: Any) -> lightning.Trainer:
+    """A quiet trainer on one CPU; takes `max_steps` or `max_epochs`."""
+    kwargs = {"max_epochs": -1, "logger": False, "log_every_n_steps": 1} | kwargs
+    kwargs.setdefault("enable_checkpointing", any(_is_checkpoint(c) for c in kwargs.get("callbacks", [])))
+    return lightning.Trainer(
+        accelerator="cpu",
+        devices=1,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **kwargs,
+    )
+
+
+def _is_checkpoint(callback: Any) -> bool:
+    return isinstance(callback, lightning.pytorch.callbacks.Checkpoint)
+
+
+class Rows(DummyLogger):
+    """Keeps what a logger is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[int | None, dict[str, float]]] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.rows.append((step, dict(metrics)))
+
+
+class Repeated:
+    """The same batch again and again, `batches` times an epoch."""
+
+    def __init__(self, batch: Any, batches: int = 1000) -> None:
+        self.batch = batch
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[Any]:
+        for _ in range(self.batches):
+            yield self.batch
+
+
+class DiracGenerator(nn.Module):
+    """G(z) = theta: all of its samples are one point (Mescheder et al. 2018)."""
+
+    def __init__(self, theta: float) -> None:
+        super().__init__()
+        self.theta = nn.Parameter(torch.tensor([theta], dtype=torch.float64))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.theta.expand(len(z), 1)
+
+
+class DiracDiscriminator(nn.Module):
+    """D(x) = psi x."""
+
+    def __init__(self, psi: float) -> None:
+        super().__init__()
+        self.psi = nn.Parameter(torch.tensor([psi], dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.psi
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """A checkpoint, as weights only."""
+    checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+    return checkpoint
+
+
+def differences(a: Any, b: Any, name: str = "") -> list[str]:
+    """The names of all leaves in which two nested structures are not exactly equal."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return [] if a.dtype == b.dtype and torch.equal(a, b) else [name]
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = list(dict.fromkeys([*a, *b]))
+        missing = [f"{name}/{k}" for k in keys if (k in a) != (k in b)]
+        return missing + [d for k in keys if k in a and k in b for d in differences(a[k], b[k], f"{name}/{k}")]
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
+        return [d for i, (x, y) in enumerate(zip(a, b, strict=True)) for d in differences(x, y, f"{name}/{i}")]
+    return [] if a == b else [name]
+
+
+def state_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal between two runs: everything but Lightning's own loop counters."""
+    keys = ("state_dict", "optimizer_states", "lr_schedulers", "gan_lightning", "global_step")
+    return {k: checkpoint[k] for k in keys} | {
+        k: v for k, v in checkpoint.items() if "Precision" in k
+    }
