@@ -1,8 +1,8 @@
 """How many images a second reach training: samples in memory against PIL and a DataLoader.
 
-Both paths end with float32 batches in [-1, 1] of the same 60,000 images of 28x28 pixels, shuffled. The
-second one is what torchvision's MNIST class and its usual transforms do. They are measured in turns in
-one run, and the best round of each counts.
+Both paths end with float32 batches in [-1, 1] of the same images of 28x28 pixels, shuffled.
+The second one is what torchvision's MNIST class and its usual transforms do. They are measured in
+turns in one run, and the best round of each counts.
 
     python benchmarks/data_loading.py            # writes results/data_loading.md
     python benchmarks/data_loading.py --quick    # seconds; prints a table of no meaning
@@ -40,6 +40,7 @@ class RandomImages(AbstractGANData):
         self._images = images, labels
 
     def read(self) -> MemorySamples:
+        """The images as they are."""
         return MemorySamples(*self._images)
 
 
@@ -111,7 +112,8 @@ def table(best: dict[tuple[str, int], float], rounds: int) -> str:
     lines = [
         "# Images per second that reach training",
         "",
-        "28x28, one channel, shuffled, up to the float32 batch in [-1, 1] on the CPU.",
+        "28x28, one channel, shuffled, up to the float32 batch in [-1, 1] on the CPU; a round "
+        "is an epoch of 60,000 images in memory, of 15,000 through PIL.",
         "",
         f"- Command: `{command}`; best of {rounds} interleaved rounds.",
         f"- Machine: {os.cpu_count()} CPU cores ({platform.machine()}), "

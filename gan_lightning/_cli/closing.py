@@ -28,7 +28,7 @@ def table(run: RunDirectory) -> Table:
     """
     facts = run.read_run() if run.run_json.is_file() else {}
     rows = Table(show_header=False, title=facts.get("family"), title_justify="left", min_width=40)
-    rows.add_column(style="bold")
+    rows.add_column(style="bold", no_wrap=True)
     rows.add_column(no_wrap=True)
     for label, value in [*_progress(facts), *_scores(facts), *_files(run)]:
         rows.add_row(label, Text(value))
@@ -40,7 +40,8 @@ def show(run: RunDirectory) -> None:
     console = Console()
     rows = table(run)
     # Wider than the terminal if need be: a path that the table breaks in two cannot be copied.
-    console.width = max(console.width, console.measure(rows).maximum)
+    unbounded = console.options.update(max_width=10_000)
+    console.width = max(console.width, console.measure(rows, options=unbounded).maximum)
     console.print(rows)
 
 

@@ -36,8 +36,16 @@ def prepare(loggers: Any, run: RunDirectory, resumed: bool) -> None:
         init_args = logger["init_args"]
         if init_args.get("save_dir") == "":
             init_args["save_dir"] = str(run.path)
+            if logger["class_path"].endswith(".TensorBoardLogger"):
+                _in_one_folder(init_args)
         if logger["class_path"].endswith(".WandbLogger"):
             _prepare_wandb(init_args, run, resumed)
+
+
+def _in_one_folder(init_args: Namespace) -> None:
+    """Let a resumed run go on in the same TensorBoard curve, not in a ``version_1``."""
+    if init_args["name"] == "lightning_logs" and init_args["version"] is None:
+        init_args["name"], init_args["version"] = "tensorboard", ""
 
 
 def _prepare_wandb(init_args: Namespace, run: RunDirectory, resumed: bool) -> None:

@@ -2,8 +2,7 @@
 
 Nothing about the order is ever saved. A run that is resumed after ``n`` discriminator updates asks
 for the batches from number ``n`` on and gets what the uninterrupted run got. Lightning's own epoch
-counters cannot
-serve: after some resumes they count an epoch twice.
+counters cannot serve: after some resumes they count an epoch twice.
 """
 
 import os
@@ -18,6 +17,7 @@ from gan_lightning._seeds import mix
 
 Batch: TypeAlias = Tensor | tuple[Tensor, Tensor]
 """``x`` of shape ``(N, *image_shape)``, or ``(x, labels)`` with int64 labels of shape ``(N,)``."""
+
 
 def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:
     """The order of one epoch, the same on every rank and machine.
@@ -207,9 +207,8 @@ class Batches:
         """Let go of the open stream, which ends its worker processes."""
         self._stream, self._next = iter(()), None
 
-    # With these two Lightning knows that the loader can go on in the middle of an epoch and does
-    # not warn that it cannot. They are empty because the position follows from the module's
-    # counter.
+    # With these two Lightning knows that the loader can go on in the middle of an epoch, and does
+    # not warn that it cannot. They are empty because the position follows from the clock.
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the position is a function of the module's counter."""
         return {}

@@ -39,7 +39,9 @@ class DCGAN(AbstractGoodfellowGAN):
         **kwargs: Any,
     ) -> None:
         generator, discriminator = dcgan(tuple(image_shape), latent_dim=latent_dim, width=width)
-        super().__init__(generator, discriminator, latent_dim, **kwargs)
+        super().__init__(
+            generator=generator, discriminator=discriminator, latent_dim=latent_dim, **kwargs
+        )
 
     def generator_cost(self, d_fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """L_G = E softplus(-l_fake)."""

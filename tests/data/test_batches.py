@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
-from gan_lightning.data import AbstractGANData
 from gan_lightning._seeds import mix
+from gan_lightning.data import AbstractGANData
 from gan_lightning.data.batches import (
     Batches,
     BatchOrder,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gan_lightning._seeds import mix
 
+
 class Purpose:
     """What a draw is for; the first word of its seed after the run seed."""
 

@@ -1,0 +1,140 @@
+"""What answers without torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gan_lightning
+from gan_lightning.cli import main
+from gan_lightning.cli.errors import did_you_mean, is_for_the_user, one_line, root_cause
+from gan_lightning.cli.recipes import find_config, recipes, run_name
+
+
+def without_torch(statement: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys\n{statement}\nassert 'torch' not in sys.modules, 'torch was imported'"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--help"], "recipes"),
+        (["--version"], gan_lightning.__version__),
+        (["recipes"], "digits/dcgan"),
+        ([], "usage"),
+    ],
+)
+def test_help_and_recipes_do_not_import_torch(args, expected):
+    done = without_torch(f"from gan_lightning.cli import main\nassert main({args!r}) == 0")
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+
+
+@pytest.mark.parametrize("args", [["sample", "--help"], ["recipes", "--help"]])
+def test_help_of_a_command_does_not_import_torch(args):
+    done = without_torch(
+        "from gan_lightning.cli import main\n"
+        f"try:\n    main({args!r})\nexcept SystemExit as end:\n    assert end.code == 0"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "usage" in done.stdout
+
+
+def test_mistyped_commands_and_recipes_do_not_import_torch():
+    for args in (["fti"], ["fit", "--config", "digits/dcgn"], ["fit", "--resume", "nowhere"]):
+        done = without_torch(f"from gan_lightning.cli import main\nassert main({args!r}) == 2")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("gan-lightning: error: ")
+
+
+def test_package_resolves_its_names_late():
+    done = without_torch("import gan_lightning\nassert 'DCGAN' in dir(gan_lightning)")
+    assert done.returncode == 0, done.stderr
+    assert {"DCGAN", "MinimaxGAN", "NonSaturatingGAN", "MaximumLikelihoodGAN", "load"} <= set(
+        gan_lightning.__all__
+    )
+    from gan_lightning.families import DCGAN
+    from gan_lightning.loading import load
+
+    assert gan_lightning.DCGAN is DCGAN
+    assert gan_lightning.load is load
+    with pytest.raises(AttributeError, match="no attribute 'DCGAM'"):
+        gan_lightning.DCGAM  # noqa: B018
+
+
+def test_recipes_lists_each_with_one_line(capsys):
+    assert main(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(recipes())
+    assert all(len(line.split()) > 5 for line in lines)
+
+
+def test_a_path_wins_over_a_recipe(tmp_path):
+    Path("digits").mkdir()
+    Path("digits/dcgan").write_text("model: {}\n")
+    assert find_config("digits/dcgan") == Path("digits/dcgan")
+    assert find_config("digits/minimax") == recipes()["digits/minimax"]
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [("digits/dcgan", "digits-dcgan"), ("some.yaml", "some")],
+)
+def test_run_name(config, name):
+    Path("some.yaml").write_text("model: {}\n")
+    assert run_name(config) == name
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("runs/digits-dcgan/2026-01-02_03-04-05", "digits-dcgan"), ("mine", "mine")],
+)
+def test_run_name_of_a_run_again(folder, name):
+    Path(folder).mkdir(parents=True)
+    for file in ("config.yaml", "run.json"):
+        (Path(folder) / file).write_text("{}")
+    assert run_name(f"{folder}/config.yaml") == name
+
+
+def test_nothing_near_is_not_suggested():
+    assert did_you_mean("zzz", ["fit", "sample"]) == ""
+
+
+def caught(action) -> BaseException:
+    try:
+        action()
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def refuse() -> None:
+    raise ValueError("`number` must be\nat least 1, got 0.")
+
+
+def wrong_type() -> None:
+    raise TypeError("not ours")
+
+
+def test_refused_values_and_files_are_for_the_user_and_bugs_are_not():
+    assert is_for_the_user(caught(refuse))
+    assert is_for_the_user(caught(lambda: open("nowhere")))
+    assert not is_for_the_user(caught(lambda: int("x")))
+    assert not is_for_the_user(caught(lambda: [][0]))
+    assert not is_for_the_user(caught(wrong_type))
+    assert one_line(caught(refuse)) == "`number` must be at least 1, got 0."
+    assert one_line(caught(lambda: open("nowhere"))) == "No such file or directory: 'nowhere'"
+    error = caught(refuse)
+    assert root_cause(error) is error
+
+
+def test_debug_keeps_the_traceback(monkeypatch, capsys):
+    monkeypatch.setenv("GAN_LIGHTNING_DEBUG", "")
+    Path("samples.png").touch()
+    assert main(["sample", "nowhere"]) == 1
+    assert "must not exist" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="must not exist"):
+        main(["sample", "nowhere", "--debug"])
