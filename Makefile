@@ -20,8 +20,9 @@ format: $(INSTALLED)  ## Mend what can be mended
 	$(BIN)/ruff format .
 
 benchmarks: $(INSTALLED)  ## Measure again what the tables under benchmarks/results say
-	$(BIN)/python benchmarks/throughput.py --output benchmarks/results/throughput.md
-	$(BIN)/python benchmarks/data_loading.py --output benchmarks/results/data_loading.md
+	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/data_loading.py
+	$(BIN)/python benchmarks/digits.py
 
 # torch first and by its version alone: a looser request would fetch another build over one at hand.
 # Everything else is pinned whole, so nothing is resolved.

@@ -9,9 +9,6 @@ turns in one run, and the best round of each counts.
 """
 
 import argparse
-import os
-import platform
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +18,7 @@ import gan_lightning._torchvision  # noqa: F401  (before anything imports torchv
 # isort: split
 
 import torch
+from machine import describe
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -108,17 +106,11 @@ def measure(samples: int, rounds: int) -> dict[tuple[str, int], float]:
 
 
 def table(best: dict[tuple[str, int], float], rounds: int) -> str:
-    command = " ".join(["python", "benchmarks/data_loading.py", *sys.argv[1:]])
     lines = [
-        "# Images per second that reach training",
+        describe("Images per second that reach training", f"best of {rounds} interleaved rounds"),
         "",
         "28x28, one channel, shuffled, up to the float32 batch in [-1, 1] on the CPU; a round "
         "is an epoch of 60,000 images in memory, of 15,000 through PIL.",
-        "",
-        f"- Command: `{command}`; best of {rounds} interleaved rounds.",
-        f"- Machine: {os.cpu_count()} CPU cores ({platform.machine()}), "
-        f"{torch.get_num_threads()} threads; no GPU involved.",
-        f"- Versions: Python {platform.python_version()}, torch {torch.__version__}.",
         "",
         "| Path | Batch 64 | Batch 256 |",
         "|---|---:|---:|",

@@ -16,23 +16,21 @@ def has_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu("flags", "Features"))
 
 
-def describe(rounds: int) -> str:
-    """Markdown: how the numbers came about."""
+def describe(title: str, protocol: str) -> str:
+    """Markdown: a title, and how the numbers below it came about."""
     flags = _cpu("flags", "Features")
     model = " ".join(sorted(_cpu("model name"), key=str)) or platform.machine()
     command = ["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]
     return "\n".join(
         [
-            "# Throughput",
+            f"# {title}",
             "",
-            f"- Command: `{' '.join(command)}`; {rounds} interleaved rounds, one process.",
+            f"- Command: `{' '.join(command)}`; {protocol}.",
             f"- Machine: {model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; "
             f"{', '.join(flag for flag in _FLAGS if flag in flags) or 'flags unknown'}.",
             f"- Versions: Python {platform.python_version()}, torch {torch.__version__}, "
             f"lightning {lightning.__version__}.",
             "- GPU: not measured.",
-            "",
-            "Times are minima over the rounds; speeds are relative to a table's first line.",
         ]
     )
 

@@ -273,7 +273,11 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
     torch.manual_seed(0)
-    sections = [describe(rounds)]
+    protocol = f"{rounds} interleaved rounds, one process"
+    sections = [
+        describe("Throughput", protocol),
+        "Times are minima over the rounds; speeds are relative to a table's first line.",
+    ]
     for comparison in comparisons(arguments.quick):
         comparison.run(rounds)
         sections.append(table(comparison))

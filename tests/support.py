@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gan_lightning._torchvision  # noqa: F401
+import gan_lightning._torchvision  # noqa: F401  (before anything imports torchvision)
+
+# isort: split
+
 import lightning
 import torch
 from lightning.pytorch.loggers.logger import DummyLogger
@@ -21,7 +24,9 @@ def points(batch_size: int = 8, batches: int = 11) -> GaussianRing:
     return GaussianRing(samples=batch_size * batches + 3, batch_size=batch_size)
 
 
-def mlp_game(family: Any, *, seed: int = 0, dtype: torch.dtype = torch.float64, **kwargs: Any) -> Any:
+def mlp_game(
+    family: Any, *, seed: int = 0, dtype: torch.dtype = torch.float64, **kwargs: Any
+) -> Any:
     """A family on small networks without normalisation."""
     torch.manual_seed(seed)
     generator, discriminator = networks.mlp((2,), LATENT, width=16, depth=2)
@@ -31,7 +36,9 @@ def mlp_game(family: Any, *, seed: int = 0, dtype: torch.dtype = torch.float64, 
 def trainer(**kwargs: Any) -> lightning.Trainer:
     """A quiet trainer on one CPU; takes `max_steps` or `max_epochs`."""
     kwargs = {"max_epochs": -1, "logger": False, "log_every_n_steps": 1} | kwargs
-    kwargs.setdefault("enable_checkpointing", any(_is_checkpoint(c) for c in kwargs.get("callbacks", [])))
+    kwargs.setdefault(
+        "enable_checkpointing", any(_is_checkpoint(c) for c in kwargs.get("callbacks", []))
+    )
     return lightning.Trainer(
         accelerator="cpu",
         devices=1,
@@ -107,9 +114,15 @@ def differences(a: Any, b: Any, name: str = "") -> list[str]:
     if isinstance(a, dict) and isinstance(b, dict):
         keys = list(dict.fromkeys([*a, *b]))
         missing = [f"{name}/{k}" for k in keys if (k in a) != (k in b)]
-        return missing + [d for k in keys if k in a and k in b for d in differences(a[k], b[k], f"{name}/{k}")]
+        return missing + [
+            d for k in keys if k in a and k in b for d in differences(a[k], b[k], f"{name}/{k}")
+        ]
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
-        return [d for i, (x, y) in enumerate(zip(a, b, strict=True)) for d in differences(x, y, f"{name}/{i}")]
+        return [
+            d
+            for i, (x, y) in enumerate(zip(a, b, strict=True))
+            for d in differences(x, y, f"{name}/{i}")
+        ]
     return [] if a == b else [name]
 
 

@@ -30,7 +30,9 @@ RULES = {
     "networks": Rule(("networks.layers",), ("torch",)),
     "metrics": Rule(("metrics.functional", "_torchvision")),
     "data": Rule(("_torchvision", "_seeds")),
-    "families": Rule(("families.dcgan", "losses", "regularizers", "optim", "_torchvision", "_seeds")),
+    "families": Rule(
+        ("families.dcgan", "losses", "regularizers", "optim", "_torchvision", "_seeds")
+    ),
     "families.dcgan": Rule(("families", "losses", "regularizers", "optim", "networks.dcgan")),
     "callbacks": Rule(("families.base", "metrics", "runs", "_torchvision")),
     "runs": Rule(others=("yaml",)),

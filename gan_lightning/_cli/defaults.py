@@ -45,6 +45,8 @@ _FALSE_ALARMS = (
     r"The '\w+' does not have many workers",  # samples in memory need none
     r"`max_epochs` was not set",
     r"Starting from v1\.9\.0, `tensorboardX` has been removed",  # there is always the recorder
+    r"\s*By default only one JsonargparseDeprecationWarning",  # Lightning's calls, not the user's
+    r"\s*``instantiate_classes`` was deprecated",
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning's own, of torch 2.13
 )
 

@@ -94,7 +94,7 @@ def rerunnable(parser: Any, config: Namespace) -> str:
     Returns:
         YAML. Values that are linked (``image_shape``, ``num_classes``) are not in it.
     """
-    content = yaml.safe_load(parser.dump(config, skip_none=False))
+    content = yaml.safe_load(_dumped(parser, config))
     for key in ("run_dir", "resume"):
         content.pop(key, None)
     for logger in logger_specs(content["trainer"].get("logger")):
@@ -104,6 +104,14 @@ def rerunnable(parser: Any, config: Namespace) -> str:
                 del init_args[name]
     header = f"# Written by gan_lightning {__version__}; run it again: {PROG} fit --config FILE\n"
     return header + yaml.safe_dump(content, sort_keys=False, width=100)
+
+
+def _dumped(parser: Any, config: Namespace) -> str:
+    """All of a configuration; without its nulls, a null in the place of a default would be lost."""
+    try:
+        return str(parser.dump(config, skip_unset=False))
+    except TypeError:  # the argument's name before jsonargparse 4.50
+        return str(parser.dump(config, skip_none=False))
 
 
 def logger_specs(value: Any) -> list[Any]:

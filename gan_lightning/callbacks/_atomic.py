@@ -51,7 +51,22 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints on local file systems so that a kill or a full disk costs no older one."""
+    """Writes checkpoints on local file systems so that a kill or a full disk costs no older one.
+
+    Reading takes weights only unless told otherwise: Lightning before 2.6 would run pickles.
+    """
+
+    def load_checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        map_location: Any = "cpu",
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint, onto the CPU by default."""
+        checkpoint: dict[str, Any] = torch.load(
+            path, map_location=map_location, weights_only=weights_only is not False
+        )
+        return checkpoint
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None

@@ -130,7 +130,7 @@ class GANCheckpoint(Checkpoint):
         pl_module: lightning.LightningModule,
         exception: BaseException,
     ) -> None:
-        """Keep what there is in `crash.ckpt`; only between steps is it worth the name `last.ckpt`."""
+        """Keep what there is as `crash.ckpt`; `last.ckpt` is for states between two steps."""
         self._interrupt.remove()
         if not trainer.training or _updates(pl_module) == self._saved_at:
             return

@@ -77,8 +77,18 @@ class AbstractAlternatingGAN(AbstractGAN):
     # --- one call: a discriminator update, after every k-th one a generator update -------------
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """One D update on a fresh batch; a G update after every `discriminator_steps`-th one."""
-        run = self._running()
+        """One D update on a fresh batch; a G update after every `discriminator_steps`-th one.
+
+        Raises:
+            ValueError: When the data or networks cannot be trained on.
+            RuntimeError: When the networks are to be compiled and the compiler fails.
+        """
+        try:
+            self._play(self._running(), batch)
+        except torch._dynamo.exc.TorchDynamoException as error:  # some machines lack a compiler
+            raise checks.not_compiled(error) from error
+
+    def _play(self, run: Run, batch: Any) -> None:
         x, given = self._unpack(run, batch)
         seed_layers(self.run_seed, self.discriminator_updates, run.rank, x.device)
         due = (self.discriminator_updates + 1) % self.discriminator_steps == 0
@@ -232,19 +242,12 @@ class AbstractAlternatingGAN(AbstractGAN):
 
         Raises:
             ValueError: When shapes disagree.
-            RuntimeError: When the networks are to be compiled and the compiler fails.
         """
         z = self.latent(len(x), seed=0).to(x)
-        try:
-            with torch.no_grad(), evaluating(self.generator, self.discriminator):
-                x_fake = self.generate(self.generator, z, given[0] if given else None)
-                checks.same_shape(x, x_fake)
-                checks.one_logit(x, self.discriminator(x, *given))
-        except torch._dynamo.exc.TorchDynamoException as error:
-            reason = str(error).strip().splitlines()[0]
-            raise RuntimeError(
-                f"`compile_networks` must be False here, because torch.compile failed: {reason}"
-            ) from error
+        with torch.no_grad(), evaluating(self.generator, self.discriminator):
+            x_fake = self.generate(self.generator, z, given[0] if given else None)
+            checks.same_shape(x, x_fake)
+            checks.one_logit(x, self.discriminator(x, *given))
 
 
 def _no_closure() -> None:

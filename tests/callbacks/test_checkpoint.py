@@ -31,7 +31,10 @@ def test_every_n_steps_and_at_the_end(tmp_path):
     assert names(tmp_path) == ["last.ckpt", "step=3.ckpt", "step=6.ckpt", "step=7.ckpt"]
     for step in (3, 6, 7):
         saved = load(tmp_path / f"step={step}.ckpt")
-        assert (saved["global_step"], saved["gan_lightning"]["discriminator_updates"]) == (step, 5 * step)
+        assert (saved["global_step"], saved["gan_lightning"]["discriminator_updates"]) == (
+            step,
+            5 * step,
+        )
     assert load(tmp_path / "last.ckpt")["global_step"] == 7
 
 

@@ -63,7 +63,7 @@ def test_mistyped_names_get_the_nearest(capsys, args, nearest):
         ("modle: DCGAN\ndata: Digits\n", "model"),
         ("model: NonSaturatngGAN\ndata: Digits\n", "NonSaturatingGAN"),
         ("model: gan_lightning.families.DCGAM\ndata: Digits\n", "DCGAN"),
-        ("model: DCGAN\ndata: Digits\ntrainer: {max_step: 3}\n", "max_steps"),
+        ("model: DCGAN\ndata: Digits\ntrainer: {max_step: 3}\n", "trainer.max_steps"),
         ("model: DCGAN\ndata: Digits\ntrainer: {callbacks: [SampleLoger]}\n", "SampleLogger"),
         (
             "model: DCGAN\ndata: Digits\ntrainer:\n  callbacks:\n  - class_path: SampleLogger\n"

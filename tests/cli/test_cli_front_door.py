@@ -121,12 +121,12 @@ def wrong_type() -> None:
 
 def test_refused_values_and_files_are_for_the_user_and_bugs_are_not():
     assert is_for_the_user(caught(refuse))
-    assert is_for_the_user(caught(lambda: open("nowhere")))
+    assert is_for_the_user(caught(Path("nowhere").read_text))
     assert not is_for_the_user(caught(lambda: int("x")))
     assert not is_for_the_user(caught(lambda: [][0]))
     assert not is_for_the_user(caught(wrong_type))
     assert one_line(caught(refuse)) == "`number` must be at least 1, got 0."
-    assert one_line(caught(lambda: open("nowhere"))) == "No such file or directory: 'nowhere'"
+    assert one_line(caught(Path("nowhere").read_text)) == "No such file or directory: 'nowhere'"
     error = caught(refuse)
     assert root_cause(error) is error
 

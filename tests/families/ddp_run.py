@@ -1,14 +1,14 @@
-"""One training run of the DDP tests: `python ddp_run.py FOLDER CASE...`, alone or under torchrun."""
+"""One training run of the DDP tests, alone or under torchrun: `ddp_run.py FOLDER CASE...`."""
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+import gan_lightning._torchvision  # noqa: F401  (before anything imports torchvision)
 
-import warnings
+# isort: split
 
-import gan_lightning._torchvision  # noqa: F401
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback

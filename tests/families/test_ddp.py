@@ -21,12 +21,17 @@ SCRIPT = str(Path(__file__).with_name("ddp_run.py"))
 def runs(tmp_path_factory):
     """All cases once on two processes by torchrun, once on one."""
     folder = tmp_path_factory.mktemp("ddp")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests.parent), str(tests)])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     for launcher in (torchrun, []):
         subprocess.run(
             [sys.executable, *launcher, SCRIPT, str(folder), *CASES],
-            check=True, capture_output=True, env=environment, timeout=300,
+            check=True,
+            capture_output=True,
+            env=environment,
+            timeout=300,
         )
     return folder
 
@@ -37,7 +42,11 @@ def test_two_processes_equal_one(runs, case):
     two = [load(runs / f"{case}-{rank}-of-2.pt") for rank in (0, 1)]
     atol = 1e-6 if CASES[case].get("dtype") is torch.float32 else 1e-12
     assert one["step"] == two[0]["step"] == STEPS
-    assert one["images"] == two[0]["images"] == STEPS * GLOBAL_BATCH * CASES[case].get("discriminator_steps", 1)
+    assert (
+        one["images"]
+        == two[0]["images"]
+        == STEPS * GLOBAL_BATCH * CASES[case].get("discriminator_steps", 1)
+    )
     for name, value in one["state"].items():
         torch.testing.assert_close(two[0]["state"][name], value, rtol=0, atol=atol, msg=name)
         torch.testing.assert_close(two[0]["state"][name], two[1]["state"][name], rtol=0, atol=0)
@@ -55,8 +64,8 @@ def test_noise_differs_between_ranks_and_is_that_of_one_process(runs, case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_log_is_a_mean_over_ranks(runs, case):
-    (_, one), = load(runs / f"{case}-0-of-1.pt")["rows"]
-    (_, two), = load(runs / f"{case}-0-of-2.pt")["rows"]
+    ((_, one),) = load(runs / f"{case}-0-of-1.pt")["rows"]
+    ((_, two),) = load(runs / f"{case}-0-of-2.pt")["rows"]
     atol = 1e-6 if CASES[case].get("dtype") is torch.float32 else 1e-12
     assert set(one) == set(two)
     for name in one:
@@ -64,7 +73,9 @@ def test_the_log_is_a_mean_over_ranks(runs, case):
 
 
 def test_plain_ddp_is_refused():
-    trainer = lightning.Trainer(accelerator="cpu", devices=2, strategy="ddp", logger=False, max_steps=1, max_epochs=-1)
+    trainer = lightning.Trainer(
+        accelerator="cpu", devices=2, strategy="ddp", logger=False, max_steps=1, max_epochs=-1
+    )
     game = mlp_game(NonSaturatingGAN)
     game.trainer = trainer
     match = "`strategy` must be 'ddp_find_unused_parameters_true' .* plain 'ddp'"
@@ -73,11 +84,15 @@ def test_plain_ddp_is_refused():
 
 
 def test_strategies_for_one_optimizer_are_refused(monkeypatch):
-    trainer = lightning.Trainer(accelerator="cpu", devices=1, logger=False, max_steps=1, max_epochs=-1)
-    monkeypatch.setattr(type(trainer), "strategy", property(lambda self: FSDPStrategy.__new__(FSDPStrategy)))
+    trainer = lightning.Trainer(
+        accelerator="cpu", devices=1, logger=False, max_steps=1, max_epochs=-1
+    )
+    monkeypatch.setattr(
+        type(trainer), "strategy", property(lambda self: FSDPStrategy.__new__(FSDPStrategy))
+    )
     game = mlp_game(NonSaturatingGAN)
     game.trainer = trainer
-    with pytest.raises(ValueError, match="`strategy` must be 'auto'.* but got FSDPStrategy"):
+    with pytest.raises(ValueError, match=r"`strategy` must be 'auto'.* but got FSDPStrategy"):
         game.setup("fit")
 
 
@@ -85,8 +100,16 @@ def test_a_batch_that_is_too_large_for_the_data_is_refused():
     data = points(batch_size=8, batches=1)
     data.batch_size = 100
     trainer = lightning.Trainer(
-        accelerator="cpu", devices=1, logger=False, max_steps=1, max_epochs=-1,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        max_steps=1,
+        max_epochs=-1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
     )
-    with pytest.raises(ValueError, match="`batch_size` times the number of processes must be at most"):
+    with pytest.raises(
+        ValueError, match="`batch_size` times the number of processes must be at most"
+    ):
         trainer.fit(mlp_game(NonSaturatingGAN), datamodule=data)

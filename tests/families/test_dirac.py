@@ -1,8 +1,8 @@
 """The Dirac-GAN (Mescheder et al. 2018): closed forms for loss, regularizer and schedule at once.
 
 Data at 0, G = theta, D(x) = psi x. The library's own training step must give the gradients
-D: theta sigma(psi theta); minimax G: -psi sigma(psi theta); non-saturating G: -psi sigma(-psi theta);
-maximum likelihood G: -psi exp(psi theta).
+D: theta sigma(psi theta); minimax G: -psi sigma(psi theta);
+non-saturating G: -psi sigma(-psi theta); maximum likelihood G: -psi exp(psi theta).
 """
 
 import math
@@ -45,8 +45,13 @@ def play(family, theta, psi, *, h, calls, **kwargs):
 
     k = kwargs.get("discriminator_steps", 1)
     game = family(
-        DiracGenerator(theta), DiracDiscriminator(psi), 1,
-        generator_optimizer=sgd, discriminator_optimizer=sgd, ema_halflife=None, **kwargs,
+        DiracGenerator(theta),
+        DiracDiscriminator(psi),
+        1,
+        generator_optimizer=sgd,
+        discriminator_optimizer=sgd,
+        ema_halflife=None,
+        **kwargs,
     )
     path = Path()
     data = torch.zeros(4, 1, dtype=torch.float64)
@@ -69,7 +74,9 @@ def test_gradients(family, updates):
 
 
 def test_minimax_and_non_saturating_gradients_differ():
-    ends = [play(f, 0.7, -1.3, h=0.2, calls=1).gradients[0][0] for f in (MinimaxGAN, NonSaturatingGAN)]
+    ends = [
+        play(f, 0.7, -1.3, h=0.2, calls=1).gradients[0][0] for f in (MinimaxGAN, NonSaturatingGAN)
+    ]
     assert abs(ends[0] - ends[1]) > 0.3
 
 
@@ -92,12 +99,20 @@ def test_local_dynamics(family, updates, k, gamma):
     h, steps, start = 0.2, 40, 1e-6
     regularizers = [R1(gamma)] if gamma else []
     path = play(
-        family, start, start, h=h, calls=steps * k, updates=updates, discriminator_steps=k,
+        family,
+        start,
+        start,
+        h=h,
+        calls=steps * k,
+        updates=updates,
+        discriminator_steps=k,
         regularizers=regularizers,
     )
     step = linear_map(h, gamma, k, updates)
     expected = torch.linalg.matrix_power(step, steps) @ torch.full((2,), start, dtype=torch.float64)
-    torch.testing.assert_close(torch.tensor(path.points[-1]).double(), expected, rtol=1e-6, atol=1e-13)
+    torch.testing.assert_close(
+        torch.tensor(path.points[-1]).double(), expected, rtol=1e-6, atol=1e-13
+    )
     radius = float(torch.linalg.eigvals(step).abs().max())
     if gamma:
         assert radius < 1  # R1 makes every one of them converge
@@ -110,9 +125,10 @@ def test_local_dynamics(family, updates, k, gamma):
 def test_minimax_circles_alternating_and_diverges_simultaneous_far_from_the_equilibrium():
     """Its field is orthogonal to the radius; the non-saturating one points inwards far away."""
     radii = {
-        updates: [math.hypot(*p) for p in play(
-            MinimaxGAN, 1.0, 1.0, h=0.2, calls=400, updates=updates
-        ).points]
+        updates: [
+            math.hypot(*p)
+            for p in play(MinimaxGAN, 1.0, 1.0, h=0.2, calls=400, updates=updates).points
+        ]
         for updates in ("alternating", "simultaneous")
     }
     first, last = (max(radii["alternating"][part]) for part in (slice(100), slice(300, 400)))

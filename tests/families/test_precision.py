@@ -31,7 +31,9 @@ def run(precision=None, plugin=None, steps=12, **kwargs):
 
 def scaler(scale=2.0**6, growth_interval=5):
     return MixedPrecision(
-        "16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=growth_interval)
+        "16-mixed",
+        "cpu",
+        torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=growth_interval),
     )
 
 
@@ -85,7 +87,9 @@ def test_fused_optimizers_with_clipping_are_refused_under_fp16(clip):
         return GANAdam(params, fused=True)
 
     with pytest.raises(ValueError, match="need an optimizer with `fused=False` under 16-mixed"):
-        run(plugin=scaler(), generator_optimizer=fused, discriminator_optimizer=fused, **{clip: 1.0})
+        run(
+            plugin=scaler(), generator_optimizer=fused, discriminator_optimizer=fused, **{clip: 1.0}
+        )
 
 
 def test_fused_optimizers_log_unscaled_norms_under_fp16():

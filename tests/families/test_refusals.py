@@ -18,14 +18,26 @@ def two_networks():
     [
         ({"latent_dim": 0}, "`latent_dim` must be a positive integer but got 0"),
         ({"discriminator_steps": 0}, "`discriminator_steps` must be a positive integer but got 0"),
-        ({"discriminator_steps": 1.5}, "`discriminator_steps` must be a positive integer but got 1.5"),
+        (
+            {"discriminator_steps": 1.5},
+            "`discriminator_steps` must be a positive integer but got 1.5",
+        ),
         ({"micro_batches": -1}, "`micro_batches` must be a positive integer but got -1"),
-        ({"updates": "together"}, "`updates` must be 'alternating' or 'simultaneous' but got 'together'"),
+        (
+            {"updates": "together"},
+            "`updates` must be 'alternating' or 'simultaneous' but got 'together'",
+        ),
         ({"clip_generator": 0.0}, "`clip_generator` must be a positive number or None but got 0.0"),
         ({"clip_discriminator": -1.0}, "`clip_discriminator` must be a positive number or None"),
-        ({"ema_halflife": float("nan")}, "`ema_halflife` must be a positive number or None but got nan"),
+        (
+            {"ema_halflife": float("nan")},
+            "`ema_halflife` must be a positive number or None but got nan",
+        ),
         ({"real_target": 1.2}, r"`real_target` must lie in \(0, 1\] but got 1.2"),
-        ({"real_target": 0.9, "fake_target": 0.95}, r"`fake_target` must lie in \[0, real_target = 0.9\)"),
+        (
+            {"real_target": 0.9, "fake_target": 0.95},
+            r"`fake_target` must lie in \[0, real_target = 0.9\)",
+        ),
     ],
 )
 def test_arguments(kwargs, match):
@@ -36,13 +48,17 @@ def test_arguments(kwargs, match):
 @pytest.mark.parametrize("last", [nn.Sigmoid(), nn.Softmax(dim=1), nn.LogSigmoid()])
 def test_a_discriminator_that_ends_in_a_probability(last):
     discriminator = nn.Sequential(nn.Linear(2, 1), last)
-    with pytest.raises(ValueError, match=f"must return logits.*last layer is {type(last).__name__}"):
+    with pytest.raises(
+        ValueError, match=f"must return logits.*last layer is {type(last).__name__}"
+    ):
         MinimaxGAN(nn.Linear(LATENT, 2), discriminator, LATENT)
 
 
 def test_a_sigmoid_inside_the_discriminator_is_fine():
     discriminator = nn.Sequential(nn.Linear(2, 4), nn.Sigmoid(), nn.Linear(4, 1))
-    trainer(max_steps=1).fit(NonSaturatingGAN(nn.Linear(LATENT, 2), discriminator, LATENT), points())
+    trainer(max_steps=1).fit(
+        NonSaturatingGAN(nn.Linear(LATENT, 2), discriminator, LATENT), points()
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,10 +81,16 @@ def images(*shape):
 @pytest.mark.parametrize(
     ("batch", "match"),
     [
-        (images(1, 32, 32), r"`generator` must return samples of the data's shape \(1, 32, 32\) but gives \(1, 16, 16\)"),
+        (
+            images(1, 32, 32),
+            r"`generator` must return .* the data's shape \(1, 32, 32\) but gives \(1, 16, 16\)",
+        ),
         (images(3, 16, 16), r"the data's shape \(3, 16, 16\) but gives \(1, 16, 16\)"),
         (images(1, 16, 16) + 5, r"`x` must hold images in \[-1, 1\] but got values from 5 to 5"),
-        (torch.zeros(4, 1, 16, 16, dtype=torch.uint8), "`x` must be a floating-point tensor .* torch.uint8"),
+        (
+            torch.zeros(4, 1, 16, 16, dtype=torch.uint8),
+            "`x` must be a floating-point tensor .* torch.uint8",
+        ),
         ([[1.0, 2.0]], "`x` must be a floating-point tensor .* list"),
         (images(1, 16, 16)[:1], "`batch_size` must be at least 2 .* batch normalisation, .* got 1"),
         (images(1, 16, 16) / 0, "`x` must be finite"),
@@ -83,13 +105,15 @@ def test_batches(batch, match):
 
 def test_micro_batches_of_one_with_batch_norm():
     game = DCGAN((1, 16, 16), latent_dim=8, width=4, micro_batches=4)
-    with pytest.raises(ValueError, match="at least 2 per .micro-.batch"):
+    with pytest.raises(ValueError, match=r"at least 2 per \(micro-\)batch"):
         trainer(max_steps=1).fit(game, Repeated(images(1, 16, 16)))
 
 
 def test_more_micro_batches_than_samples():
     game = mlp_game(NonSaturatingGAN, micro_batches=9)
-    with pytest.raises(ValueError, match="`micro_batches` must be at most the batch size 8 but got 9"):
+    with pytest.raises(
+        ValueError, match="`micro_batches` must be at most the batch size 8 but got 9"
+    ):
         trainer(max_steps=1).fit(game, datamodule=points())
 
 
@@ -137,11 +161,41 @@ def test_missing_labels():
 
 
 def test_a_schedule_that_follows_a_metric():
-    game = mlp_game(NonSaturatingGAN, generator_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
-    with pytest.raises(ValueError, match="`generator_scheduler` must depend on .* ReduceLROnPlateau"):
+    game = mlp_game(
+        NonSaturatingGAN, generator_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau
+    )
+    with pytest.raises(
+        ValueError, match=r"`generator_scheduler` must depend on .* ReduceLROnPlateau"
+    ):
         trainer(max_steps=1).fit(game, datamodule=points())
 
 
 def test_a_training_step_without_a_trainer():
     with pytest.raises(RuntimeError, match="`training_step` must be called by a Trainer"):
         mlp_game(NonSaturatingGAN).training_step(torch.zeros(8, 2), 0)
+
+
+class NoCompiler(nn.Linear):
+    """Fails as a network does whose compiler is missing, in training only."""
+
+    def forward(self, x):
+        if self.training:
+            raise torch._dynamo.exc.InternalTorchDynamoError("no C++ compiler\nand a long trace")
+        return super().forward(x)
+
+
+def test_a_failing_compiler():
+    game = NonSaturatingGAN(NoCompiler(LATENT, 2), nn.Linear(2, 1), LATENT)
+    match = "`compile_networks` must be False here, because torch.compile failed: no C"
+    with pytest.raises(RuntimeError, match=match):
+        trainer(max_steps=1).fit(game, datamodule=points())
+
+
+def test_compiling_keeps_the_names_in_checkpoints(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compiled.append(self))
+    game = mlp_game(NonSaturatingGAN, compile_networks=True)
+    names = list(game.state_dict())
+    trainer(max_steps=1).fit(game, datamodule=points())
+    assert compiled == [game.generator, game.discriminator]
+    assert list(game.state_dict()) == names

@@ -32,8 +32,12 @@ class EveryBatch(GANCheckpoint):
 def noisy_game(seed=0, **kwargs):
     """Batch norm, dropout, schedules, momentum: everything that has a state."""
     torch.manual_seed(seed)
-    generator = nn.Sequential(nn.Linear(LATENT, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
-    discriminator = nn.Sequential(nn.Linear(2, 16), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(16, 1))
+    generator = nn.Sequential(
+        nn.Linear(LATENT, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2)
+    )
+    discriminator = nn.Sequential(
+        nn.Linear(2, 16), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Linear(16, 1)
+    )
 
     def schedule(optimizer):
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 50)
@@ -81,7 +85,12 @@ def test_resume_is_bit_exact(tmp_path, case, limit):
         torch.rand(update)  # the global random numbers are elsewhere
         folder = tmp_path / f"from-{update}"
         t = trainer(callbacks=[EveryBatch(folder)], **limits)
-        t.fit(resumed, datamodule=points(), ckpt_path=tmp_path / f"update={update}.ckpt", weights_only=True)
+        t.fit(
+            resumed,
+            datamodule=points(),
+            ckpt_path=tmp_path / f"update={update}.ckpt",
+            weights_only=True,
+        )
         assert differences(state_of(end), state_of(load(folder / "end.ckpt"))) == [], update
 
 
@@ -91,11 +100,15 @@ def test_resume_is_bit_exact_with_an_fp16_scaler(tmp_path):
 
     kwargs = {"discriminator_steps": 3, "updates": "simultaneous"}
     first = EveryBatch(tmp_path / "straight")
-    trainer(callbacks=[first], plugins=[scaler()], max_steps=8).fit(noisy_game(**kwargs), datamodule=points())
+    trainer(callbacks=[first], plugins=[scaler()], max_steps=8).fit(
+        noisy_game(**kwargs), datamodule=points()
+    )
     again = EveryBatch(tmp_path / "resumed")
     trainer(callbacks=[again], plugins=[scaler()], max_steps=8).fit(
-        noisy_game(seed=1, **kwargs), datamodule=points(),
-        ckpt_path=tmp_path / "straight" / "update=13.ckpt", weights_only=True,
+        noisy_game(seed=1, **kwargs),
+        datamodule=points(),
+        ckpt_path=tmp_path / "straight" / "update=13.ckpt",
+        weights_only=True,
     )
     ends = [load(tmp_path / run / "end.ckpt") for run in ("straight", "resumed")]
     assert "MixedPrecision" in ends[0]
@@ -105,11 +118,31 @@ def test_resume_is_bit_exact_with_an_fp16_scaler(tmp_path):
 @pytest.mark.parametrize(
     ("game", "data", "seed", "match"),
     [
-        (lambda: mlp_game(MinimaxGAN), points, 0, "`checkpoint` must be of the family MinimaxGAN but it is of NonSat"),
-        (lambda: mlp_game(NonSaturatingGAN), lambda: points(batches=12), 0, r"`(data|samples)` must be .*91.* but got .*99"),
-        (lambda: mlp_game(NonSaturatingGAN), lambda: GaussianGrid(samples=91, batch_size=8), 0, r"`data` must be 'GaussianRing\(.*but got 'GaussianGrid"),
+        (
+            lambda: mlp_game(MinimaxGAN),
+            points,
+            0,
+            "`checkpoint` must be of the family MinimaxGAN but it is of NonSat",
+        ),
+        (
+            lambda: mlp_game(NonSaturatingGAN),
+            lambda: points(batches=12),
+            0,
+            r"`(data|samples)` must be .*91.* but got .*99",
+        ),
+        (
+            lambda: mlp_game(NonSaturatingGAN),
+            lambda: GaussianGrid(samples=91, batch_size=8),
+            0,
+            r"`data` must be 'GaussianRing\(.*but got 'GaussianGrid",
+        ),
         (lambda: mlp_game(NonSaturatingGAN), points, 3, "`run_seed` must be 0 .* but got 3"),
-        (lambda: mlp_game(NonSaturatingGAN, discriminator_steps=2), points, 0, "`discriminator_steps` must be 1"),
+        (
+            lambda: mlp_game(NonSaturatingGAN, discriminator_steps=2),
+            points,
+            0,
+            "`discriminator_steps` must be 1",
+        ),
     ],
     ids=["family", "samples", "data set", "seed", "schedule"],
 )
@@ -132,15 +165,20 @@ def test_another_batch_size_is_refused(tmp_path):
     t.fit(mlp_game(NonSaturatingGAN), datamodule=data)
     other = points()
     other.batch_size = 4
-    with pytest.raises(ValueError, match="`global_batch` must be 8 .* but got 4"):
+    with pytest.raises(ValueError, match=r"`global_batch` must be 8 .* but got 4"):
         trainer(max_steps=4, callbacks=[GANCheckpoint(tmp_path)]).fit(
-            mlp_game(NonSaturatingGAN), datamodule=other, ckpt_path=tmp_path / "last.ckpt", weights_only=True
+            mlp_game(NonSaturatingGAN),
+            datamodule=other,
+            ckpt_path=tmp_path / "last.ckpt",
+            weights_only=True,
         )
 
 
 def test_a_foreign_checkpoint_is_refused(tmp_path):
     game = mlp_game(NonSaturatingGAN)
-    with pytest.raises(ValueError, match="family NonSaturatingGAN but it is of none of gan_lightning's"):
+    with pytest.raises(
+        ValueError, match="family NonSaturatingGAN but it is of none of gan_lightning's"
+    ):
         game.on_load_checkpoint({"state_dict": {}})
 
 
@@ -172,7 +210,10 @@ def start(tmp_path, folder):
     script.write_text(SCRIPT.format(tests=tests, folder=str(folder)))
     path = os.pathsep.join([os.path.dirname(tests), tests, os.path.join(tests, "families")])
     return subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
     )
 
@@ -201,7 +242,9 @@ def test_resume_after_kill_9_and_after_ctrl_c(tmp_path):
         killed.kill()
     last = load(tmp_path / "killed" / "last.ckpt")
     assert last["gan_lightning"]["discriminator_updates"] >= 20
-    assert differences(end, finish(tmp_path / "after-kill", tmp_path / "killed" / "last.ckpt")) == []
+    assert (
+        differences(end, finish(tmp_path / "after-kill", tmp_path / "killed" / "last.ckpt")) == []
+    )
 
     with start(tmp_path, tmp_path / "stopped") as stopped:
         wait_for_update(stopped, 13)
@@ -211,4 +254,6 @@ def test_resume_after_kill_9_and_after_ctrl_c(tmp_path):
     assert stopped.returncode == 1
     last = load(tmp_path / "stopped" / "last.ckpt")
     assert 13 <= last["gan_lightning"]["discriminator_updates"] <= 30
-    assert differences(end, finish(tmp_path / "after-stop", tmp_path / "stopped" / "last.ckpt")) == []
+    assert (
+        differences(end, finish(tmp_path / "after-stop", tmp_path / "stopped" / "last.ckpt")) == []
+    )

@@ -34,14 +34,18 @@ def test_sampling_is_in_evaluation_mode_and_leaves_the_modes_alone():
     assert not x.requires_grad
     for name, value in game.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
-    torch.testing.assert_close(game.sample(300, seed=0)[:7], game.sample(7, z=game.latent(300, 0)[:7]))
+    torch.testing.assert_close(
+        game.sample(300, seed=0)[:7], game.sample(7, z=game.latent(300, 0)[:7])
+    )
 
 
 def test_latent_codes_are_standard_normal_and_follow_their_seed():
     game = mlp_game(NonSaturatingGAN)
     z = game.latent(50_000, seed=1)
     assert z.shape == (50_000, LATENT)
-    torch.testing.assert_close(z.mean(0), torch.zeros(LATENT, dtype=torch.float64), rtol=0, atol=0.02)
+    torch.testing.assert_close(
+        z.mean(0), torch.zeros(LATENT, dtype=torch.float64), rtol=0, atol=0.02
+    )
     torch.testing.assert_close(z.var(0), torch.ones(LATENT, dtype=torch.float64), rtol=0, atol=0.03)
     torch.testing.assert_close(game.latent(10, seed=1), game.latent(10, seed=1), rtol=0, atol=0)
     assert not torch.equal(game.latent(10, seed=1), game.latent(10, seed=2))
@@ -63,8 +67,14 @@ def test_truncated_codes_follow_the_truncated_normal():
     ("call", "match"),
     [
         (lambda g: g.sample(0), "`n` must be at least 1 but got 0"),
-        (lambda g: g.sample(2, truncation=0.0), "`truncation` must be positive or None but got 0.0"),
-        (lambda g: g.sample(2, z=torch.zeros(2, 3)), r"`z` must have the shape .* \(2, 4\) but got \(2, 3\)"),
+        (
+            lambda g: g.sample(2, truncation=0.0),
+            "`truncation` must be positive or None but got 0.0",
+        ),
+        (
+            lambda g: g.sample(2, z=torch.zeros(2, 3)),
+            r"`z` must have the shape .* \(2, 4\) but got \(2, 3\)",
+        ),
         (lambda g: g.sample(2, torch.zeros(2)), "`labels` must be None for NonSaturatingGAN"),
     ],
 )

@@ -42,7 +42,9 @@ def test_generator_moves_after_every_kth_batch_across_epochs(updates, k, epochs,
     for i, (moved, stepped) in enumerate(zip(watch.moved, watch.stepped, strict=True)):
         due = (i + 1) % k == 0
         assert stepped is due
-        assert moved == ({"discriminator", "generator", "generator_ema"} if due else {"discriminator"})
+        assert moved == (
+            {"discriminator", "generator", "generator_ema"} if due else {"discriminator"}
+        )
     for epoch in range(epochs):  # every sample at most once an epoch
         rows = torch.cat(watch.batches[epoch * batches : (epoch + 1) * batches])
         assert len(torch.unique(rows, dim=0)) == len(rows)
@@ -85,8 +87,15 @@ def test_every_row_has_the_same_names_and_true_values():
     t = trainer(max_steps=3, log_every_n_steps=1, logger=[rows])
     t.fit(game, datamodule=points())
     expected = {
-        "images_seen", "loss/discriminator", "loss/generator", "logits/real", "logits/fake",
-        "sign/real", "sign/fake", "grad_norm/discriminator", "grad_norm/generator",
+        "images_seen",
+        "loss/discriminator",
+        "loss/generator",
+        "logits/real",
+        "logits/fake",
+        "sign/real",
+        "sign/fake",
+        "grad_norm/discriminator",
+        "grad_norm/generator",
     }
     assert [set(row) for _, row in rows.rows] == [expected] * 3
     assert [row["images_seen"] for _, row in rows.rows] == [16.0, 32.0, 48.0]
@@ -101,10 +110,12 @@ def test_logged_values_are_those_of_the_discriminators_turn():
     z = _noise_of(game)
     x_fake = game.generator(z).detach()
     d_real, d_fake = game.discriminator(x).detach(), game.discriminator(x_fake).detach()
-    loss = torch.nn.functional.softplus(-d_real).mean() + torch.nn.functional.softplus(d_fake).mean()
+    loss = (
+        torch.nn.functional.softplus(-d_real).mean() + torch.nn.functional.softplus(d_fake).mean()
+    )
     rows = Rows()
     trainer(max_steps=1, logger=[rows]).fit(game, Repeated(x))
-    (_, row), = rows.rows
+    ((_, row),) = rows.rows
     assert row["logits/real"] == pytest.approx(float(d_real.mean()), abs=1e-12)
     assert row["logits/fake"] == pytest.approx(float(d_fake.mean()), abs=1e-12)
     assert row["loss/discriminator"] == pytest.approx(float(loss), abs=1e-12)
@@ -201,7 +212,9 @@ def test_steps_equal_a_loop_written_by_hand(updates):
                 p.grad = gradient
             opt_d.step()
     for network in ("generator", "discriminator"):
-        for p, q in zip(getattr(game, network).parameters(), getattr(plain, network).parameters(), strict=True):
+        for p, q in zip(
+            getattr(game, network).parameters(), getattr(plain, network).parameters(), strict=True
+        ):
             torch.testing.assert_close(p, q, rtol=0, atol=0)
 
 
@@ -220,16 +233,22 @@ def test_clipping_bounds_the_norm_of_each_player_apart():
 
     x = torch.linspace(-1, 1, 16, dtype=torch.float64).reshape(8, 2)
     game = mlp_game(
-        NonSaturatingGAN, clip_discriminator=0.01, clip_generator=0.002,
-        generator_optimizer=sgd, discriminator_optimizer=sgd,
+        NonSaturatingGAN,
+        clip_discriminator=0.01,
+        clip_generator=0.002,
+        generator_optimizer=sgd,
+        discriminator_optimizer=sgd,
     )
     before = {n: p.detach().clone() for n, p in game.named_parameters()}
     rows = Rows()
     trainer(max_steps=1, logger=[rows]).fit(game, Repeated(x))
     for name, bound in (("discriminator", 0.01), ("generator", 0.002)):
-        moved = torch.cat([
-            (p.detach() - before[f"{name}.{n}"]).flatten() for n, p in getattr(game, name).named_parameters()
-        ])
+        moved = torch.cat(
+            [
+                (p.detach() - before[f"{name}.{n}"]).flatten()
+                for n, p in getattr(game, name).named_parameters()
+            ]
+        )
         assert float(moved.norm()) == pytest.approx(bound, rel=1e-4)
         assert rows.rows[0][1][f"grad_norm/{name}"] > bound  # logged before clipping
 
@@ -239,8 +258,10 @@ def test_schedules_step_in_their_players_updates():
         return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: 1.0 / (1 + n))
 
     game = mlp_game(
-        NonSaturatingGAN, discriminator_steps=3,
-        generator_scheduler=scheduler, discriminator_scheduler=scheduler,
+        NonSaturatingGAN,
+        discriminator_steps=3,
+        generator_scheduler=scheduler,
+        discriminator_scheduler=scheduler,
     )
     t = trainer(max_steps=4)
     t.fit(game, datamodule=points())
@@ -251,6 +272,7 @@ def test_schedules_step_in_their_players_updates():
 
 def test_averaged_generator_follows_its_closed_form():
     """EMA after n steps is a weighted sum of all iterates; buffers are copied."""
+
     class Record(Callback):
         iterates: list[torch.Tensor]
 

@@ -133,3 +133,11 @@ def known_updates(updates: str) -> None:
     """Refuse a rule of movement that the loop does not have."""
     if updates not in ("alternating", "simultaneous"):
         raise ValueError(f"`updates` must be 'alternating' or 'simultaneous' but got {updates!r}.")
+
+
+def not_compiled(error: Exception) -> RuntimeError:
+    """What to say when torch.compile fails."""
+    reason = str(error).strip().splitlines()[0]
+    return RuntimeError(
+        f"`compile_networks` must be False here, because torch.compile failed: {reason}"
+    )

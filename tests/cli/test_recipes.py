@@ -1,0 +1,76 @@
+"""Every packaged recipe, against the classes it names."""
+
+import gzip
+import struct
+
+import lightning
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from gan_lightning.cli import main
+from gan_lightning.cli.recipes import recipes
+
+RECIPES = recipes()
+FAMILIES = {"dcgan", "non_saturating", "minimax", "maximum_likelihood"}
+
+
+def test_the_recipes_there_are():
+    expected = {f"{data}/{family}" for data in ("digits", "fashion_mnist") for family in FAMILIES}
+    expected |= {f"ring/{family}" for family in FAMILIES - {"dcgan"}}
+    assert expected <= set(RECIPES)
+
+
+@pytest.fixture
+def fashion(tmp_path) -> str:
+    """Four small IDX files, as the data set's own."""
+    generator = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        images = generator.integers(0, 256, (256, 28, 28), dtype=np.uint8)
+        labels = np.arange(256, dtype=np.uint8) % 10
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+            file = tmp_path / f"{part}-{kind}-ubyte.gz"
+            file.write_bytes(gzip.compress(header + array.tobytes()))
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_is_complete_and_repeats_nothing(name):
+    text = RECIPES[name].read_text()
+    assert text.startswith("# ")
+    config = yaml.safe_load(text)
+    assert set(config) == {"model", "data", "trainer"}
+    assert config["trainer"]["max_steps"] > 0
+    for linked in ("image_shape", "num_classes"):
+        assert linked not in text
+    assert text.count("latent_dim") == 1
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_builds_networks_that_fit_its_data(name, fashion, monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        lightning.Trainer, "fit", lambda self, model, **kw: built.append((model, kw))
+    )
+    args = [f"--data.root={fashion}"] if name.startswith("fashion_mnist") else []
+    assert main(["fit", "--config", name, "--trainer.accelerator=cpu", *args]) == 0
+    ((model, kwargs),) = built
+    data = kwargs["datamodule"]
+    x = model.sample(2, seed=0)
+    assert x.shape == (2, *data.image_shape)
+    assert model.discriminator(x).numel() == 2
+    assert (
+        model.latent_dim
+        == yaml.safe_load(RECIPES[name].read_text())["model"]["init_args"]["latent_dim"]
+    )
+
+
+@pytest.mark.parametrize("name", ["digits/dcgan", "fashion_mnist/minimax", "ring/minimax"])
+def test_recipe_trains(name, fashion):
+    args = [f"--data.root={fashion}"] if name.startswith("fashion_mnist") else []
+    small = ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--run_dir=run"]
+    assert main(["fit", "--config", name, *small, *args]) == 0
+    checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 2
