@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback, ProgressBar
 
 from gan_lightning.callbacks import (
     GANCheckpoint,
@@ -111,11 +111,6 @@ def _count(accelerator: Any, devices: Any) -> int:
 
 def _has(callbacks: Sequence[Callback], kind: type) -> bool:
     return any(isinstance(callback, kind) for callback in callbacks)
-
-
-def brings_checkpoints(callbacks: Sequence[Callback]) -> bool:
-    """Whether one of them saves checkpoints."""
-    return _has(callbacks, Checkpoint)
 
 
 @contextlib.contextmanager

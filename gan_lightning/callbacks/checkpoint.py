@@ -65,6 +65,8 @@ class GANCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self.keep = keep
+        self._folder = Path()
+        self._began = False  # an error before training has nothing to save
         self._interrupt = DeferredInterrupt()
         self._saved_at = -1  # D updates
         self._clock = 0.0
@@ -93,6 +95,7 @@ class GANCheckpoint(Checkpoint):
             )
         self._clock = time.monotonic()
         self._saved_at = _updates(pl_module)
+        self._began = True
         self._interrupt.install()
 
     def on_train_batch_end(
@@ -132,7 +135,7 @@ class GANCheckpoint(Checkpoint):
     ) -> None:
         """Keep what there is as `crash.ckpt`; `last.ckpt` is for states between two steps."""
         self._interrupt.remove()
-        if not trainer.training or _updates(pl_module) == self._saved_at:
+        if not self._began or _updates(pl_module) == self._saved_at:
             return
         if isinstance(exception, SIGTERMException):  # raised between two steps, on all ranks
             self._save(trainer, pl_module)

@@ -4,6 +4,9 @@ import itertools
 import os
 import signal
 import stat
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
@@ -208,3 +211,38 @@ def test_temporary_folder_elsewhere_is_not_used(tmp_path, monkeypatch):
 def test_arguments(kwargs, match):
     with pytest.raises(ValueError, match=match):
         GANCheckpoint(**kwargs)
+
+
+SAVE_FOREVER = """
+import sys, torch
+from gan_lightning.callbacks._atomic import AtomicCheckpointIO
+
+for n in range(10**6):
+    AtomicCheckpointIO().save_checkpoint({"x": torch.full((500_000,), float(n))}, sys.argv[1])
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.skipif(
+    not os.path.isdir("/dev/shm"), reason="no second file system to point TMPDIR at"
+)
+@pytest.mark.parametrize("delay", [0.0, 0.01])
+def test_kill_9_leaves_no_half_written_file(tmp_path, delay):
+    """Also with the temporary folder on another file system, where Lightning's move is a copy."""
+    path = tmp_path / "last.ckpt"
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    environment = os.environ | {"TMPDIR": "/dev/shm", "PYTHONPATH": root}
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVE_FOREVER, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        for line in process.stdout:
+            if int(line) == 3:
+                break
+        time.sleep(delay)  # some way into a later write
+        process.kill()
+    x = load(path)["x"]
+    assert float(x[0]) >= 3
+    torch.testing.assert_close(x, x[:1].expand_as(x), rtol=0, atol=0)

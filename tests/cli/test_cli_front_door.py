@@ -11,9 +11,13 @@ from gan_lightning.cli import main
 from gan_lightning.cli.errors import did_you_mean, is_for_the_user, one_line, root_cause
 from gan_lightning.cli.recipes import find_config, recipes, run_name
 
+ROOT = Path(gan_lightning.__file__).parents[1]
+
 
 def without_torch(statement: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys\n{statement}\nassert 'torch' not in sys.modules, 'torch was imported'"
+    # The package need not be installed, and the tests' folder is not the repository.
+    before = f"import sys\nsys.path.insert(0, {str(ROOT)!r})"
+    code = f"{before}\n{statement}\nassert 'torch' not in sys.modules, 'torch was imported'"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
