@@ -1,12 +1,12 @@
 """Fixtures of the whole suite, doctests in the package included (hence at the root)."""
 
-import gan_lightning._torchvision  # noqa: F401, I001  (before anything imports torchvision)
-
 import os
 from collections.abc import Iterator
 
 import pytest
 import torch
+
+import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torchvision.py)
 
 torch.set_num_threads(1)  # sums in one order on every machine, and no fight between test processes
 

@@ -17,12 +17,14 @@ import tempfile
 from pathlib import Path
 from statistics import mean
 
+import gan_lightning
+
+# isort: split
+
 import torch
 from machine import describe
 from sklearn.svm import SVC
 
-import gan_lightning
-import gan_lightning._torchvision
 from gan_lightning.data import Digits
 from gan_lightning.data.base import to_unit_range
 from gan_lightning.metrics.functional.pairwise import mean_pairwise_distance

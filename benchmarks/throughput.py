@@ -15,6 +15,7 @@ import argparse
 import gc
 import itertools
 import logging
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,7 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-import gan_lightning._torchvision  # noqa: F401  (before anything imports torchvision)
+# As the command line does: spinning threads would make every contestant hostage of other programs.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torchvision.py)
 
 # isort: split
 

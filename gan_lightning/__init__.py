@@ -7,6 +7,8 @@ The families and `load` are resolved when they are first used, so that importing
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gan_lightning import _torchvision as _torchvision  # before anything can import torchvision
+
 if TYPE_CHECKING:
     from gan_lightning.families import (
         DCGAN,

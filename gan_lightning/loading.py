@@ -12,7 +12,6 @@ import torch
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from torch import nn
 
-import gan_lightning._torchvision  # noqa: F401  (declares operators that a CPU-only torch lacks)
 from gan_lightning.families.base import AbstractGAN
 from gan_lightning.runs import RunDirectory
 

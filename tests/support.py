@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gan_lightning._torchvision  # noqa: F401  (before anything imports torchvision)
+import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torchvision.py)
 
 # isort: split
 

@@ -28,15 +28,13 @@ RULES = {
     "regularizers": Rule(others=("torch",)),
     "optim": Rule(others=("torch",)),
     "networks": Rule(("networks.layers",), ("torch",)),
-    "metrics": Rule(("metrics.functional", "_torchvision")),
-    "data": Rule(("_torchvision", "_seeds")),
-    "families": Rule(
-        ("families.dcgan", "losses", "regularizers", "optim", "_torchvision", "_seeds")
-    ),
+    "metrics": Rule(("metrics.functional",)),
+    "data": Rule(("_seeds",)),
+    "families": Rule(("families.dcgan", "losses", "regularizers", "optim", "_seeds")),
     "families.dcgan": Rule(("families", "losses", "regularizers", "optim", "networks.dcgan")),
-    "callbacks": Rule(("families.base", "metrics", "runs", "_torchvision")),
+    "callbacks": Rule(("families.base", "metrics", "runs")),
     "runs": Rule(others=("yaml",)),
-    "loading": Rule(("families.base", "runs", "_torchvision")),
+    "loading": Rule(("families.base", "runs")),
     "_torchvision": Rule(others=("torch",)),
     "_seeds": Rule(others=()),
     "cli": Rule(("",), ("yaml",)),  # inside functions: everything

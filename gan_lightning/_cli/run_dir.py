@@ -51,10 +51,12 @@ def choose(given: str | None, name: str) -> RunDirectory:
         raise ValueError(f"`--run_dir` must be a folder, got the file '{run.path}'.")
     held = (run.config, run.run_json, run.metrics, run.last_checkpoint)
     if any(file.exists() for file in held):
-        raise ValueError(
-            f"`--run_dir` must not hold a run already, got '{run.path}'; to go on with that run: "
-            f"`{PROG} fit --resume {run.path}`."
+        go_on = (
+            f"to go on with that run: `{PROG} fit --resume {run.path}`."
+            if run.last_checkpoint.is_file()
+            else "that run left no checkpoint to go on from."
         )
+        raise ValueError(f"`--run_dir` must not hold a run already, got '{run.path}'; {go_on}")
     os.environ[_CHOSEN] = str(run.path)
     return run
 
@@ -66,7 +68,10 @@ def forget(run: RunDirectory) -> None:
 
 
 def _dated(name: str) -> Path:
-    return Path("runs") / name / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    folder = Path("runs") / name
+    while RunDirectory(folder).run_json.exists():  # a run itself, made with --run_dir
+        folder = folder.with_name(f"{folder.name}-again")
+    return folder / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 
 
 def _claimed(name: str) -> RunDirectory:
@@ -133,9 +138,9 @@ class SaveConfig(Callback):
         self.run = run
         self.text = text
 
-    def setup(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Write it, on the first process."""
+        """Write it, on the first process; a run that was refused before leaves nothing behind."""
         if trainer.is_global_zero and not self.run.config.exists():
             write_atomically(self.run.config, self.text)

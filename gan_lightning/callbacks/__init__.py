@@ -1,6 +1,5 @@
 """What is observed or scheduled over time."""
 
-import gan_lightning._torchvision  # noqa: F401  (declares operators that a CPU-only torch lacks)
 from gan_lightning.callbacks.checkpoint import GANCheckpoint
 from gan_lightning.callbacks.diversity import SampleDiversity
 from gan_lightning.callbacks.label_smoothing import LabelSmoothing

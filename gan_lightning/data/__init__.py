@@ -1,7 +1,5 @@
 """Real samples as LightningDataModules: toy mixtures, digits, MNIST-like sets, image folders."""
 
-import gan_lightning._torchvision  # noqa: F401  (declares operators that a CPU-only torch lacks)
-
 # isort: split
 from gan_lightning.data.base import AbstractGANData
 from gan_lightning.data.batches import Batch, Batches, BatchOrder

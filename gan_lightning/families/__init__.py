@@ -1,6 +1,5 @@
 """The GAN families: one file per game, on top of the loop in `families.base`."""
 
-import gan_lightning._torchvision  # noqa: F401  (declares operators that a CPU-only torch lacks)
 from gan_lightning.families.base import (
     AbstractAlternatingGAN,
     AbstractGAN,

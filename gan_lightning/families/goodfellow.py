@@ -99,14 +99,15 @@ class NonSaturatingGAN(AbstractGoodfellowGAN):
 class MaximumLikelihoodGAN(AbstractGoodfellowGAN):
     """G minimises -E exp(l_fake): at the optimal D its gradient is that of KL(p_data || p_g).
 
-    A few samples with large logits carry all of the gradient, so its variance is high; the logits
-    are clamped, and `clamped` in the log says how often that acts.
+    A few samples with large logits carry all of the gradient, so its variance is high. Above a
+    logit of 20 the cost goes on as its tangent, which caps a sample's gradient at e^20; `clamped`
+    in the log is the share of logits on which that acts.
 
     References:
         Goodfellow 2016, Eq. 14. https://arxiv.org/abs/1701.00160
     """
 
     def generator_cost(self, d_fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """L_G = -E exp(l_fake), l_fake clamped."""
+        """L_G = -E exp(l_fake), with its tangent above the clamp."""
         loss, clamped = losses.maximum_likelihood_generator_loss(d_fake)
         return loss, {"clamped": clamped}

@@ -5,7 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
-import gan_lightning._torchvision  # noqa: F401  (before anything imports torchvision)
+import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torchvision.py)
 
 # isort: split
 
