@@ -12,7 +12,7 @@ checkpoints and the loggers' x-axis. Lightning counts every step taken through a
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -125,11 +125,10 @@ class AbstractAlternatingGAN(AbstractGAN):
     def _gradient(self, run: Run, player: Player, purpose: int, x: Tensor, given: Given) -> None:
         """Leave the gradient of the player's cost in its parameters, while the other one waits."""
         draws, update, n = self.draws, self.discriminator_updates, len(x)
-        chunks = zip(*(t.chunk(self.micro_batches) for t in (x, *given)), strict=True)
-        player.optimizer.optimizer.zero_grad()
+        player.forget_gradients()
         start = 0
         with run.other(player).waiting():
-            for x_chunk, *given_chunk in chunks:
+            for x_chunk, *given_chunk in self._chunks(x, given):
                 stop = start + len(x_chunk)
                 draws.begin(purpose, update)
                 draws.window = Window(n * run.world_size, n * run.rank + start, stop - start)
@@ -140,6 +139,11 @@ class AbstractAlternatingGAN(AbstractGAN):
                 if run.logging:
                     run.note(objective.scalars(player.name), share)
                 start = stop
+
+    def _chunks(self, x: Tensor, given: Given) -> Iterable[tuple[Tensor, ...]]:
+        if self.micro_batches == 1:
+            return ((x, *given),)
+        return zip(*(t.chunk(self.micro_batches) for t in (x, *given)), strict=True)
 
     def _objective(self, player: Player, x: Tensor, *given: Tensor) -> Objective:
         """The family's cost plus the regularizers of this player."""

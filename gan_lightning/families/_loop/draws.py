@@ -70,7 +70,7 @@ class Draws:
         generator = self._seeded()
         full = torch.empty(rows, *shape, dtype=self.dtype, device=generator.device)
         fill(full, generator=generator)
-        return full[first : first + n]
+        return full if rows == n else full[first : first + n]
 
     def _seeded(self) -> torch.Generator:
         self._generator.manual_seed(mix(self._seed, *self._turn, self._index))
