@@ -5,6 +5,7 @@ D: theta sigma(psi theta); minimax G: -psi sigma(psi theta);
 non-saturating G: -psi sigma(-psi theta); maximum likelihood G: -psi exp(psi theta).
 """
 
+import itertools
 import math
 
 import pytest
@@ -133,4 +134,4 @@ def test_minimax_circles_alternating_and_diverges_simultaneous_far_from_the_equi
     }
     first, last = (max(radii["alternating"][part]) for part in (slice(100), slice(300, 400)))
     assert last == pytest.approx(first, rel=0.02)
-    assert max(radii["simultaneous"][300:]) > 1.5 * max(radii["simultaneous"][:100])
+    assert all(a < b for a, b in itertools.pairwise(radii["simultaneous"]))
