@@ -12,7 +12,8 @@ def mix(*numbers: int) -> int:
         numbers: Any integers; their order matters.
 
     Returns:
-        An integer in [0, 2^64).
+        An integer in [0, 2^64). torch's generator on a CPU uses its lower half only: of 300,000
+        draws about ten repeat an earlier one.
 
     >>> mix(0, 1) != mix(1, 0)
     True

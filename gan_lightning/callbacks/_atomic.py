@@ -8,6 +8,8 @@ renamed over it. That needs room for both.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -77,19 +79,29 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             OSError: When the file cannot be written; the one that was there is as it was.
         """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = _beside(target)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, target)
             sync_folder(target.parent)
-        except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-            temporary.unlink(missing_ok=True)
-            free = shutil.disk_usage(target.parent).free / 2**20
-            raise OSError(
-                f"`checkpoint` must fit on the disk beside the older one, but {target} could not "
-                f"be written with {free:.0f} MiB free: {error}"
-            ) from error
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            if _is_full_disk(error):
+                free = shutil.disk_usage(target.parent).free / 2**20
+                raise OSError(
+                    "`checkpoint` must fit on the disk beside the older one, but "
+                    f"{target} could not be written with {free:.0f} MiB free: {error}"
+                ) from error
+            raise
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # torch.save's way of saying it: "inline_container.cc ... unexpected pos".
+    return isinstance(error, RuntimeError) and "inline_container" in str(error)

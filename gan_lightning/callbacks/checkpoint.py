@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from pathlib import Path
@@ -19,6 +20,7 @@ from gan_lightning.callbacks._interrupt import DeferredInterrupt
 from gan_lightning.callbacks._run_directory import run_directory
 from gan_lightning.families.base import AbstractGAN
 
+_NUMBERED = re.compile(r"step=\d+\.ckpt")
 _AGREE_EVERY = 20  # batches between two agreements of several processes on clock and Ctrl-C
 
 
@@ -75,7 +77,7 @@ class GANCheckpoint(Checkpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
         """Find the folder; replace Lightning's way of writing files."""
-        if stage != "fit":
+        if stage != "fit" or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         self._folder = self.directory or run_directory(trainer).checkpoints
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
@@ -87,6 +89,8 @@ class GANCheckpoint(Checkpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Refuse another run's folder (here Lightning knows of a resume); defer Ctrl-C."""
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]  # a trial run leaves nothing behind
+            return
         last = self._folder / "last.ckpt"
         if trainer.ckpt_path is None and last.exists():
             raise ValueError(
@@ -112,9 +116,11 @@ class GANCheckpoint(Checkpoint):
             KeyboardInterrupt: After saving, when it was.
         """
         assert isinstance(pl_module, AbstractGAN)
+        if not self._began:
+            return
         stop, late = self._agreed(trainer, pl_module)
         by_steps = pl_module.generator_stepped and trainer.global_step % self.every_n_steps == 0
-        if by_steps or stop or late:
+        if by_steps or stop or late or _ends_here(trainer):
             self._save(trainer, pl_module)
         if stop:
             self._interrupt.remove()
@@ -123,9 +129,14 @@ class GANCheckpoint(Checkpoint):
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Save the last state."""
+        """Save the last state, if a callback has stopped the run after the batch's end.
+
+        By now Lightning has counted the epoch as finished. Resumed to more steps such a file is
+        exact, resumed to more epochs it makes fewer batches.
+        """
         self._interrupt.remove()
-        self._save(trainer, pl_module)
+        if self._began:
+            self._save(trainer, pl_module)
 
     def on_exception(
         self,
@@ -180,9 +191,20 @@ class GANCheckpoint(Checkpoint):
     def _forget_old(self) -> None:
         if self.keep == -1:
             return
-        numbered = sorted(self._folder.glob("step=*.ckpt"), key=lambda p: int(p.stem[5:]))
-        for path in numbered[: -self.keep]:
+        # By age, not by number: a run resumed at an earlier step keeps what it writes.
+        numbered = [p for p in self._folder.glob("step=*.ckpt") if _NUMBERED.fullmatch(p.name)]
+        for path in sorted(numbered, key=lambda p: p.stat().st_mtime_ns)[: -self.keep]:
             path.unlink(missing_ok=True)
+
+
+def _ends_here(trainer: lightning.Trainer) -> bool:
+    """Whether the fit ends with this batch; callbacks that stop it have spoken before this one."""
+    last_epoch = trainer.max_epochs is not None and trainer.current_epoch + 1 == trainer.max_epochs
+    return (
+        trainer.should_stop
+        or trainer.global_step == trainer.max_steps
+        or (trainer.is_last_batch and last_epoch)
+    )
 
 
 def _updates(module: lightning.LightningModule) -> int:

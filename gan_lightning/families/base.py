@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 
 from gan_lightning.families._loop import checks
 from gan_lightning.families._loop.averaging import decay, evaluating
-from gan_lightning.families._loop.draws import Draws, Purpose, Window, seed_layers
+from gan_lightning.families._loop.draws import Draws, Purpose, Window, seeded_layers
 from gan_lightning.families._loop.objective import Objective
 from gan_lightning.families._loop.players import Player
 from gan_lightning.families._loop.run import Run
@@ -68,11 +68,11 @@ class AbstractAlternatingGAN(AbstractGAN):
 
     @property
     def draws(self) -> Draws:
-        """Random draws for losses and regularizers; called by hand, they start from `run_seed`."""
-        if self._draws is None:
-            like = next(self.generator.parameters())
-            self._draws = Draws(self.run_seed, like.device, like.dtype)
-        return self._draws
+        """Random draws for losses and regularizers; called by hand, they follow torch's seed."""
+        if self._draws is not None:
+            return self._draws
+        like = next(self.generator.parameters())
+        return Draws(int(torch.randint(2**62, ())), like.device, like.dtype)
 
     # --- one call: a discriminator update, after every k-th one a generator update -------------
 
@@ -83,16 +83,19 @@ class AbstractAlternatingGAN(AbstractGAN):
             ValueError: When the data or networks cannot be trained on.
             RuntimeError: When the networks are to be compiled and the compiler fails.
         """
-        try:
-            self._play(self._running(), batch)
-        except torch._dynamo.exc.TorchDynamoException as error:  # some machines lack a compiler
-            raise checks.not_compiled(error) from error
-
-    def _play(self, run: Run, batch: Any) -> None:
+        run = self._running()
         x, given = self._unpack(run, batch)
-        seed_layers(self.run_seed, self.discriminator_updates, run.rank, x.device)
+        try:
+            with seeded_layers(self.run_seed, self.discriminator_updates, run.rank, x.device):
+                self._play(run, x, given)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            if not self.compile_networks:
+                raise
+            raise checks.not_compiled(error) from error  # some machines lack a compiler
+
+    def _play(self, run: Run, x: Tensor, given: Given) -> None:
         due = (self.discriminator_updates + 1) % self.discriminator_steps == 0
-        run.logging = due and (self.global_step + 1) % run.log_every_n_steps == 0
+        run.logging = due and run.logs_step(self.global_step + 1)
         run.row = {}
         if due and self.updates == "simultaneous":
             self._move_together(run, x, given)
@@ -107,6 +110,7 @@ class AbstractAlternatingGAN(AbstractGAN):
         self.images_seen += images
         self.generator_stepped = due
         if due:
+            run.counted += 1
             self._average(run, images * self.discriminator_steps)
         if run.logging:
             self._log_losses(run)
@@ -136,9 +140,11 @@ class AbstractAlternatingGAN(AbstractGAN):
                 with nullcontext() if stop == n else self._without_synchronising():
                     objective = self._objective(player, x_chunk, *given_chunk)
                     self.manual_backward(objective.loss * share if share < 1 else objective.loss)
+                run.count(objective.counts, share)
                 if run.logging:
                     run.note(objective.scalars(player.name), share)
                 start = stop
+        draws.window = None
 
     def _chunks(self, x: Tensor, given: Given) -> Iterable[tuple[Tensor, ...]]:
         if self.micro_batches == 1:
@@ -167,11 +173,13 @@ class AbstractAlternatingGAN(AbstractGAN):
 
     def _move(self, player: Player) -> None:
         """Step the player's optimizer and schedule; Lightning counts G's steps alone."""
+        scale = 1.0 if player.scheduler is None else self._running().loss_scale()
         if player.name == "discriminator":
             self.trainer.strategy.optimizer_step(player.optimizer.optimizer, _no_closure)
         else:
             player.optimizer.step()
-        if player.scheduler is not None:
+        # The loss scale falls when a step is skipped, and a skipped step is no update.
+        if player.scheduler is not None and self._running().loss_scale() >= scale:
             player.scheduler.step()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -189,8 +197,9 @@ class AbstractAlternatingGAN(AbstractGAN):
             run.averager.update(decay(images, self.images_seen, self.ema_halflife))
 
     def _log_losses(self, run: Run) -> None:
-        """One row: means over micro-batches and ranks, one transfer from the device."""
+        """One row: means over micro-batches and ranks."""
         run.finite.settle()
+        run.take_counts()
         names = sorted(run.row)
         values = torch.stack([run.row[name].to(run.log_dtype) for name in names])
         if run.world_size > 1:
@@ -205,6 +214,8 @@ class AbstractAlternatingGAN(AbstractGAN):
         like = next(self.generator.parameters())
         self._draws = Draws(self.run_seed, like.device, like.dtype)
         self._run = Run.of(self)
+        checks.somebody_moves(self)
+        checks.generator_moves(self.trainer, self.discriminator_steps)
         checks.clipping_sees_true_gradients(
             self.trainer, (self.clip_discriminator, self.clip_generator)
         )
@@ -216,8 +227,15 @@ class AbstractAlternatingGAN(AbstractGAN):
         super().on_save_checkpoint(checkpoint)
 
     def teardown(self, stage: str) -> None:
-        """Forget the fit, so that the module can be copied and pickled."""
+        """Forget the fit; an exception skips this, and `__getstate__` makes up for it."""
         self._run = self._draws = None
+        self.discriminator_schedule = self.generator_schedule = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles leave the fit behind: its optimizers are wrapped by Lightning."""
+        state: dict[str, Any] = super().__getstate__()
+        fit = ("_run", "_draws", "discriminator_schedule", "generator_schedule")
+        return state | dict.fromkeys(fit)
 
     def _running(self) -> Run:
         if self._run is None:
@@ -228,16 +246,17 @@ class AbstractAlternatingGAN(AbstractGAN):
 
     def _unpack(self, run: Run, batch: Any) -> tuple[Tensor, Given]:
         """x and what is given beside it; a batch is x, (x,) or (x, labels)."""
-        x, *rest = batch if isinstance(batch, (tuple, list)) else (batch,)
+        x, *rest = checks.parts(batch)
         if self.uses_labels and not rest:
             raise ValueError(
                 f"`batch` must be (x, labels) for {type(self).__name__} but it holds no labels."
             )
         given = tuple(rest[:1]) if self.uses_labels else ()
-        if not run.checked:
-            run.checked = True
+        if run.checked != len(x):  # the first batch, and a shorter one at an epoch's end
             checks.batch(x, self.micro_batches, (self.generator, self.discriminator))
-            self.check_networks(x[:2].to(run.dtype), *(g[:2] for g in given))
+            if run.checked == 0:
+                self.check_networks(x[:2].to(run.dtype), *(g[:2] for g in given))
+            run.checked = len(x)
         run.finite.see(x)
         return x.to(run.dtype), given
 
@@ -249,9 +268,15 @@ class AbstractAlternatingGAN(AbstractGAN):
         """
         z = self.latent(len(x), seed=0).to(x)
         with torch.no_grad(), evaluating(self.generator, self.discriminator):
-            x_fake = self.generate(self.generator, z, given[0] if given else None)
+            with checks.runs("generator", f"z of shape {tuple(z.shape)}"):
+                x_fake = self.generate(self.generator, z, given[0] if given else None)
             checks.same_shape(x, x_fake)
-            checks.one_logit(x, self.discriminator(x, *given))
+            with (
+                checks.runs("discriminator", f"samples of shape {tuple(x.shape)}"),
+                checks.no_probability(self.discriminator) as returned,
+            ):
+                returned.append(self.discriminator(x, *given))
+            checks.one_logit(x, returned[0])
 
 
 def _no_closure() -> None:

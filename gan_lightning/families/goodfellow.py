@@ -37,14 +37,23 @@ class AbstractGoodfellowGAN(AbstractAlternatingGAN, HasRealTarget):
         self, *args: Any, real_target: float = 1.0, fake_target: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        if not 0 < real_target <= 1:
-            raise ValueError(f"`real_target` must lie in (0, 1] but got {real_target}.")
-        if not 0 <= fake_target < real_target:
-            raise ValueError(
-                f"`fake_target` must lie in [0, real_target = {real_target}) but got {fake_target}."
-            )
-        self.real_target = real_target
+        if not 0 <= fake_target < 1:
+            raise ValueError(f"`fake_target` must lie in [0, 1) but got {fake_target}.")
         self.fake_target = fake_target
+        self.real_target = real_target
+
+    @property
+    def real_target(self) -> float:
+        """D's target for reals; `callbacks.LabelSmoothing` sets it."""
+        return self._real_target
+
+    @real_target.setter
+    def real_target(self, value: float) -> None:
+        if not self.fake_target < value <= 1:
+            raise ValueError(
+                f"`real_target` must lie in (fake_target = {self.fake_target}, 1] but got {value}."
+            )
+        self._real_target = value
 
     def discriminator_loss(self, x: Tensor) -> Objective:
         """Cross-entropy of D on reals and fakes, normalised (batch norm) apart from each other."""
@@ -60,12 +69,12 @@ class AbstractGoodfellowGAN(AbstractAlternatingGAN, HasRealTarget):
         """The generator's cost on fresh fakes."""
         x_fake = self.generator(self.noise(len(x)))
         d_fake = self.discriminator(x_fake)
-        loss, logs = self.generator_cost(d_fake)
-        return Objective(loss, d_fake=d_fake, x_fake=x_fake, logs=logs)
+        loss, counts = self.generator_cost(d_fake)
+        return Objective(loss, d_fake=d_fake, x_fake=x_fake, counts=counts)
 
     @abstractmethod
     def generator_cost(self, d_fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cost of logits `(N,)` or `(N, 1)` of fakes, and what else to log."""
+        """Cost of logits `(N,)` or `(N, 1)` of fakes, and what is to be counted for the log."""
 
 
 @final

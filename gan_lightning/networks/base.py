@@ -23,6 +23,10 @@ class Network(nn.Module):
 
     recorded: dict[str, Any]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.recorded = _record(type(self), {})  # for a subclass without a constructor
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Make the subclass's ``__init__``, if it has one of its own, leave a record."""
         super().__init_subclass__(**kwargs)

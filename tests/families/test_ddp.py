@@ -9,7 +9,7 @@ import lightning
 import pytest
 import torch
 from ddp_run import CASES, GLOBAL_BATCH, STEPS
-from lightning.pytorch.strategies import FSDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 from support import load, mlp_game, points
 
 from gan_lightning.families import NonSaturatingGAN
@@ -70,6 +70,26 @@ def test_the_log_is_a_mean_over_ranks(runs, case):
     assert set(one) == set(two)
     for name in one:
         assert two[name] == pytest.approx(one[name], abs=atol), name
+
+
+@pytest.mark.parametrize(
+    ("strategy", "match"),
+    [
+        ("ddp_spawn_find_unused_parameters_true", "must not be one that spawns or forks.*'spawn'"),
+        (
+            DDPStrategy(find_unused_parameters=True, static_graph=True),
+            "`static_graph` must be False for a GAN",
+        ),
+    ],
+)
+def test_what_ddp_cannot_do_is_refused(strategy, match):
+    trainer = lightning.Trainer(
+        accelerator="cpu", devices=2, strategy=strategy, logger=False, max_steps=1, max_epochs=-1
+    )
+    game = mlp_game(NonSaturatingGAN)
+    game.trainer = trainer
+    with pytest.raises(ValueError, match=match):
+        game.setup("fit")
 
 
 def test_plain_ddp_is_refused():

@@ -56,6 +56,19 @@ def test_fp16_overflow_skips_steps_and_recovers():
     assert all(torch.isfinite(p).all() for p in game.parameters())
 
 
+def test_schedules_wait_while_fp16_steps_are_skipped():
+    def halve(optimizer):
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: 0.5**n)
+
+    kwargs = {"generator_scheduler": halve, "discriminator_scheduler": halve}
+    game, _, t = run(plugin=scaler(scale=2.0**40), steps=30, clip_generator=1.0, **kwargs)
+    for optimizer in t.optimizers:
+        steps = int(next(iter(optimizer.state.values()))["step"])
+        assert 0 < steps < 30
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(2e-4 * 0.5**steps, rel=1e-9)
+    assert all(torch.isfinite(p).all() for p in game.parameters())
+
+
 def test_bf16_mixed_is_close_to_float32():
     _, exact, _ = run("32-true")
     _, half, _ = run("bf16-mixed")

@@ -33,10 +33,10 @@ def two_networks():
             {"ema_halflife": float("nan")},
             "`ema_halflife` must be a positive number or None but got nan",
         ),
-        ({"real_target": 1.2}, r"`real_target` must lie in \(0, 1\] but got 1.2"),
+        ({"real_target": 1.2}, r"`real_target` must lie in \(fake_target = 0.0, 1\] but got 1.2"),
         (
             {"real_target": 0.9, "fake_target": 0.95},
-            r"`fake_target` must lie in \[0, real_target = 0.9\)",
+            r"`real_target` must lie in \(fake_target = 0.95, 1\] but got 0.9",
         ),
     ],
 )
@@ -52,6 +52,34 @@ def test_a_discriminator_that_ends_in_a_probability(last):
         ValueError, match=f"must return logits.*last layer is {type(last).__name__}"
     ):
         MinimaxGAN(nn.Linear(LATENT, 2), discriminator, LATENT)
+
+
+@pytest.mark.parametrize("shape", [nn.Flatten(0), nn.Identity()])
+def test_a_probability_before_a_layer_of_shape(shape):
+    discriminator = nn.Sequential(nn.Sequential(nn.Linear(2, 1), nn.Sigmoid()), shape)
+    with pytest.raises(ValueError, match=r"must return logits.*last layer is Sigmoid"):
+        MinimaxGAN(nn.Linear(LATENT, 2), discriminator, LATENT)
+
+
+class Gate(nn.Module):
+    """A sigmoid that is registered last: an inner gate, or what is returned."""
+
+    def __init__(self, returned):
+        super().__init__()
+        self.linear, self.sigmoid, self.returned = nn.Linear(2, 1), nn.Sigmoid(), returned
+
+    def forward(self, x):
+        logit = self.linear(x)
+        return self.sigmoid(logit) if self.returned else logit * self.sigmoid(logit)
+
+
+def test_a_hidden_probability_is_found_and_a_gate_is_fine():
+    game = NonSaturatingGAN(nn.Linear(LATENT, 2), Gate(returned=True), LATENT)
+    with pytest.raises(ValueError, match=r"must return logits.*last layer is Sigmoid"):
+        trainer(max_steps=1).fit(game, datamodule=points())
+    game = NonSaturatingGAN(nn.Linear(LATENT, 2), Gate(returned=False), LATENT)
+    trainer(max_steps=1).fit(game, datamodule=points())
+    assert game.discriminator_updates == 1
 
 
 def test_a_sigmoid_inside_the_discriminator_is_fine():
@@ -184,8 +212,9 @@ class NoCompiler(nn.Linear):
         return super().forward(x)
 
 
-def test_a_failing_compiler():
-    game = NonSaturatingGAN(NoCompiler(LATENT, 2), nn.Linear(2, 1), LATENT)
+def test_a_failing_compiler(monkeypatch):
+    monkeypatch.setattr(nn.Module, "compile", lambda self: None)
+    game = NonSaturatingGAN(NoCompiler(LATENT, 2), nn.Linear(2, 1), LATENT, compile_networks=True)
     match = "`compile_networks` must be False here, because torch.compile failed: no C"
     with pytest.raises(RuntimeError, match=match):
         trainer(max_steps=1).fit(game, datamodule=points())
@@ -199,3 +228,59 @@ def test_compiling_keeps_the_names_in_checkpoints(monkeypatch):
     trainer(max_steps=1).fit(game, datamodule=points())
     assert compiled == [game.generator, game.discriminator]
     assert list(game.state_dict()) == names
+
+
+def test_a_failing_compiler_of_the_users_own_is_not_ours():
+    game = NonSaturatingGAN(NoCompiler(LATENT, 2), nn.Linear(2, 1), LATENT)
+    with pytest.raises(torch._dynamo.exc.InternalTorchDynamoError, match="no C"):
+        trainer(max_steps=1).fit(game, datamodule=points())
+
+
+@pytest.mark.parametrize(
+    ("generator", "discriminator", "match"),
+    [
+        (nn.Linear(3, 2), nn.Linear(2, 1), r"`generator` must take z of shape \(2, 4\) but fails"),
+        (nn.Linear(4, 2), nn.Linear(5, 1), r"`discriminator` must take samples of shape \(2, 2\)"),
+    ],
+)
+def test_networks_of_other_sizes(generator, discriminator, match):
+    with pytest.raises(ValueError, match=match):
+        trainer(max_steps=1).fit(
+            NonSaturatingGAN(generator, discriminator, LATENT), datamodule=points()
+        )
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_player_that_is_frozen(player):
+    game = mlp_game(NonSaturatingGAN)
+    getattr(game, player).requires_grad_(False)
+    with pytest.raises(ValueError, match=f"`{player}` must have a parameter that is not frozen"):
+        trainer(max_steps=1).fit(game, datamodule=points())
+
+
+def test_a_run_too_short_for_the_generator():
+    game = mlp_game(NonSaturatingGAN, discriminator_steps=12)
+    with pytest.raises(ValueError, match="`discriminator_steps` must be at most the 11 batches"):
+        trainer(max_epochs=1).fit(game, datamodule=points())
+
+
+class Uneven(Repeated):
+    """Its last batch holds one sample."""
+
+    def __iter__(self):
+        for i, batch in enumerate(super().__iter__()):
+            yield batch[:1] if i == self.batches - 1 else batch
+
+
+def test_a_last_batch_of_one_with_batch_norm():
+    game = DCGAN((1, 16, 16), latent_dim=8, width=4)
+    with pytest.raises(ValueError, match="`batch_size` must be at least 2"):
+        trainer(max_epochs=1).fit(game, Uneven(images(1, 16, 16), batches=3))
+    assert game.discriminator_updates == 2
+
+
+def test_an_empty_batch():
+    with pytest.raises(
+        ValueError, match=r"`batch` must be x, \(x,\) or \(x, labels\) but it is empty"
+    ):
+        trainer(max_steps=1).fit(mlp_game(NonSaturatingGAN), Repeated(()))

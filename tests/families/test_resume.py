@@ -9,6 +9,7 @@ import textwrap
 import lightning
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins import MixedPrecision
 from support import LATENT, differences, load, mlp_game, points, state_of, trainer
 from torch import nn
@@ -92,6 +93,33 @@ def test_resume_is_bit_exact(tmp_path, case, limit):
             weights_only=True,
         )
         assert differences(state_of(end), state_of(load(folder / "end.ckpt"))) == [], update
+
+
+@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize("first", [{"max_steps": 1}, {"max_epochs": 1}, {"max_epochs": 2}, "stop"])
+@pytest.mark.parametrize("limit", LIMITS)
+def test_going_on_from_the_last_checkpoint_of_a_finished_run(tmp_path, k, first, limit):
+    """Whatever ended the first leg, the second ends where the straight run does."""
+    limits = LIMITS[limit](k)
+    straight = noisy_game(discriminator_steps=k)
+    trainer(callbacks=[EveryBatch(tmp_path / "straight")], **limits).fit(straight, points())
+
+    class Stop(Callback):
+        def on_train_batch_end(self, trainer, module, *args):
+            trainer.should_stop = module.discriminator_updates >= 7
+
+    leg = (
+        {"max_steps": 100, "callbacks": [Stop()]} if first == "stop" else {"callbacks": [], **first}
+    )
+    leg["callbacks"] = [*leg["callbacks"], GANCheckpoint(tmp_path / "leg")]
+    trainer(min_epochs=0, **leg).fit(noisy_game(discriminator_steps=k), datamodule=points())
+    t = trainer(callbacks=[EveryBatch(tmp_path / "resumed")], **limits)
+    resumed = noisy_game(seed=1, discriminator_steps=k)
+    last = tmp_path / "leg" / "last.ckpt"
+    t.fit(resumed, datamodule=points(), ckpt_path=last, weights_only=True)
+    assert resumed.discriminator_updates == straight.discriminator_updates
+    ends = [load(tmp_path / run / "end.ckpt") for run in ("straight", "resumed")]
+    assert differences(*(state_of(end) for end in ends)) == []
 
 
 def test_resume_is_bit_exact_with_an_fp16_scaler(tmp_path):
@@ -232,7 +260,7 @@ def finish(folder, ckpt):
     return state_of(load(folder / "end.ckpt"))
 
 
-def test_resume_after_kill_9_and_after_ctrl_c(tmp_path):
+def test_resume_after_kill_9_ctrl_c_and_sigterm(tmp_path):
     t = trainer(max_steps=12, callbacks=[EveryBatch(tmp_path / "straight")])
     t.fit(noisy_game(discriminator_steps=5), datamodule=points())
     end = state_of(load(tmp_path / "straight" / "end.ckpt"))
@@ -246,14 +274,14 @@ def test_resume_after_kill_9_and_after_ctrl_c(tmp_path):
         differences(end, finish(tmp_path / "after-kill", tmp_path / "killed" / "last.ckpt")) == []
     )
 
-    with start(tmp_path, tmp_path / "stopped") as stopped:
-        wait_for_update(stopped, 13)
-        stopped.send_signal(signal.SIGINT)
-        _, stderr = stopped.communicate(timeout=60)
-    assert "finishing this step and saving" in stderr
-    assert stopped.returncode == 1
-    last = load(tmp_path / "stopped" / "last.ckpt")
-    assert 13 <= last["gan_lightning"]["discriminator_updates"] <= 30
-    assert (
-        differences(end, finish(tmp_path / "after-stop", tmp_path / "stopped" / "last.ckpt")) == []
-    )
+    for number, word in ((signal.SIGINT, "finishing this step and saving"), (signal.SIGTERM, "")):
+        folder = tmp_path / f"stopped-{number}"
+        with start(tmp_path, folder) as stopped:
+            wait_for_update(stopped, 13)
+            stopped.send_signal(number)
+            _, stderr = stopped.communicate(timeout=60)
+        assert word in stderr
+        assert stopped.returncode != 0
+        last = load(folder / "last.ckpt")
+        assert 13 <= last["gan_lightning"]["discriminator_updates"] <= 30
+        assert differences(end, finish(tmp_path / f"after-{number}", folder / "last.ckpt")) == []

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import lightning
+import torch
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from gan_lightning.families._loop.state import AbstractGAN
 
 _PROBABILITIES = (
     nn.Sigmoid,
@@ -17,6 +23,7 @@ _PROBABILITIES = (
     nn.Hardsigmoid,
     nn.Softmax2d,
 )
+_SHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)
 _BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 
 
@@ -33,12 +40,84 @@ def positive_or_none(name: str, value: float | None) -> None:
 
 
 def gives_logits(discriminator: nn.Module) -> None:
-    """Refuse a discriminator whose last layer squashes its logit to a probability."""
-    layers = [m for m in discriminator.modules() if not any(True for _ in m.children())]
-    if layers and isinstance(layers[-1], _PROBABILITIES):
+    """Refuse a discriminator that visibly ends in a probability; `no_probability` sees the rest."""
+    last: nn.Module | None = discriminator
+    while last is not None:
+        children = [c for c in last.children() if not isinstance(c, _SHAPES)]
+        if not children:
+            break
+        in_order = isinstance(last, nn.Sequential) or len(children) == 1
+        last = children[-1] if in_order else None
+    if isinstance(last, _PROBABILITIES):
+        raise _returns_probabilities(last)
+
+
+@contextmanager
+def no_probability(discriminator: nn.Module) -> Iterator[list[Tensor]]:
+    """Refuse a discriminator whose result, put into the list, is what a sigmoid or softmax gave."""
+    given: list[tuple[nn.Module, Tensor]] = []
+    hooks = [
+        module.register_forward_hook(lambda m, _, out: given.append((m, out)))
+        for module in discriminator.modules()
+        if isinstance(module, _PROBABILITIES)
+    ]
+    returned: list[Tensor] = []
+    try:
+        yield returned
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for module, out in given:
+        if out.numel() == returned[0].numel() and torch.equal(out.flatten(), returned[0].flatten()):
+            raise _returns_probabilities(module)
+
+
+def _returns_probabilities(layer: nn.Module) -> ValueError:
+    return ValueError(
+        "`discriminator` must return logits, because the losses apply the sigmoid themselves, "
+        f"but its last layer is {type(layer).__name__}."
+    )
+
+
+@contextmanager
+def runs(network: str, given: str) -> Iterator[None]:
+    """Say which network cannot take what it is given."""
+    try:
+        yield
+    except (RuntimeError, TypeError, IndexError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"`{network}` must take {given} but fails on it: {reason}") from error
+
+
+def parts(batch: Any) -> Sequence[Any]:
+    """x and what stands beside it: a batch is x, (x,) or (x, labels)."""
+    if isinstance(batch, (tuple, list)):
+        if not batch:
+            raise ValueError("`batch` must be x, (x,) or (x, labels) but it is empty.")
+        return batch
+    return (batch,)
+
+
+def somebody_moves(module: AbstractGAN) -> None:
+    """Refuse a player all of whose parameters are frozen."""
+    players = {
+        "generator": module.generator_modules(),
+        "discriminator": module.discriminator_modules(),
+    }
+    for name, modules in players.items():
+        if not any(p.requires_grad for m in modules for p in m.parameters()):
+            raise ValueError(f"`{name}` must have a parameter that is not frozen but has none.")
+
+
+def generator_moves(trainer: lightning.Trainer, discriminator_steps: int) -> None:
+    """Refuse a run that ends before the generator's first update."""
+    epochs, batches = trainer.max_epochs, trainer.num_training_batches
+    if trainer.fast_dev_run or epochs is None or epochs < 0:  # type: ignore[attr-defined]
+        return
+    if epochs * batches < discriminator_steps:
         raise ValueError(
-            f"`discriminator` must return logits, because the losses apply the sigmoid themselves, "
-            f"but its last layer is {type(layers[-1]).__name__}."
+            f"`discriminator_steps` must be at most the {epochs * batches} batches of the run, or "
+            f"the generator never moves, but got {discriminator_steps}."
         )
 
 
@@ -46,7 +125,18 @@ def trainer_can_train_two_players(trainer: lightning.Trainer) -> None:
     """Refuse strategies that lose a player's gradients, and runs of no steps."""
     strategy = trainer.strategy
     if isinstance(strategy, DDPStrategy):
-        if trainer.world_size > 1 and not strategy._ddp_kwargs.get("find_unused_parameters"):
+        if strategy._start_method != "popen":
+            raise ValueError(
+                "`strategy` must not be one that spawns or forks, because the counts of updates "
+                "would be lost with the processes, but got "
+                f"'{strategy._start_method}'; start the script with torchrun instead."
+            )
+        if strategy._ddp_kwargs.get("static_graph"):
+            raise ValueError(
+                "`static_graph` must be False for a GAN, because the players' graphs take turns, "
+                "but got True."
+            )
+        if not strategy._ddp_kwargs.get("find_unused_parameters"):
             raise ValueError(
                 "`strategy` must be 'ddp_find_unused_parameters_true' for a GAN on several "
                 "processes, because each player's backward pass leaves the other's parameters "

@@ -8,7 +8,8 @@ random number generator.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -91,15 +92,27 @@ class Draws:
         return self.window.total * per_sample, self.window.start * per_sample
 
 
-def seed_layers(seed: int, update: int, rank: int, device: torch.device) -> None:
-    """Seed torch's default generator of `device` for an update (dropout); ranks differ.
+@contextmanager
+def seeded_layers(seed: int, update: int, rank: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's default generators for an update (dropout); ranks differ.
+
+    Afterwards they go on where they were: training leaves no trace in the random numbers of others,
+    who might build their next network with them.
 
     `torch.manual_seed` would do the same a hundred times slower: it formats a stack trace for
     CUDA's lazy initialisation on every call.
     """
     value = mix(seed, Purpose.LAYERS, update, rank)
+    generators = [torch.default_generator]
     if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(value)
-    elif device.type == "mps":
+        generators.append(torch.cuda.default_generators[device.index or 0])
+    states = [generator.get_state() for generator in generators]
+    for generator in generators:
+        generator.manual_seed(value)
+    if device.type == "mps":
         torch.mps.manual_seed(value)
-    torch.default_generator.manual_seed(value)
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)

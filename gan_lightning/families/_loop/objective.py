@@ -18,6 +18,7 @@ class Objective:
         d_fake: Logits of fakes, likewise.
         x_fake: The fakes, for regularizers that need them.
         logs: More scalars for the log, by their full name (`penalty/<name>`, ...).
+        counts: Scalars of which the log shows the mean over all updates since its last row.
     """
 
     loss: Tensor
@@ -25,6 +26,7 @@ class Objective:
     d_fake: Tensor | None = None
     x_fake: Tensor | None = None
     logs: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, Tensor] = field(default_factory=dict)
 
     def scalars(self, player: str) -> dict[str, Tensor]:
         """Everything to log, detached, under the names that all families share."""

@@ -39,9 +39,9 @@ class Player:
         graph.
         """
         moving = [p for p in self.parameters if p.requires_grad]
-        for p in moving:
-            p.requires_grad = False
         try:
+            for p in moving:
+                p.requires_grad = False
             yield
         finally:
             for p in moving:

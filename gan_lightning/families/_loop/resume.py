@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import numbers
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -18,6 +19,23 @@ class HasIdentity(Protocol):
     @property
     def identity(self) -> Mapping[str, str | int]:
         """Plain values: the data set, its size, the batch of all processes together."""
+
+
+def keep_plain(values: MutableMapping[str, Any]) -> None:
+    """Turn numbers of other libraries into Python's, and drop what only a pickle could hold."""
+    for name, value in list(values.items()):
+        if isinstance(value, numbers.Real) and not isinstance(value, bool):
+            values[name] = int(value) if isinstance(value, numbers.Integral) else float(value)
+        elif not _is_plain(value):
+            del values[name]
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(k, str) and _is_plain(v) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(v) for v in value)
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def record(module: AbstractGAN) -> dict[str, Any]:
@@ -50,9 +68,8 @@ def checked(module: AbstractGAN, checkpoint: Mapping[str, Any]) -> dict[str, Any
     now = record(module)
     for name in ("run_seed", "discriminator_steps", "updates"):
         _same(name, saved[name], now[name])
-    if saved["data"] and now["data"]:
-        for name in saved["data"] | now["data"]:
-            _same(name, saved["data"].get(name), now["data"].get(name))
+    for name in saved["data"] | now["data"]:
+        _same(name, saved["data"].get(name), now["data"].get(name))
     return saved
 
 

@@ -24,13 +24,14 @@ class Finite:
     logged or the next checkpoint written, so that none is written of networks that have seen it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wait: bool) -> None:
+        self._wait = wait  # for the device, in every step
         self._total: Tensor | None = None
 
     def see(self, x: Tensor) -> None:
         """Remember a batch by its sum, which is finite only if the batch is."""
         total = x.sum(dtype=torch.float32)
-        if x.device.type == "cpu":
+        if self._wait:
             checks.finite(total)
         else:  # NaN and infinity minus infinity stay
             self._total = total - total if self._total is None else self._total + (total - total)
@@ -53,10 +54,12 @@ class Run:
     rank: int
     dtype: torch.dtype
     log_every_n_steps: int
-    finite: Finite = field(default_factory=Finite)
-    checked: bool = False
+    finite: Finite
+    checked: int = 0  # samples in the batch that was checked last
     logging: bool = False
     row: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, Tensor] = field(default_factory=dict)  # sums since the last row
+    counted: int = 0  # G updates since the last row
 
     @classmethod
     def of(cls, module: AbstractGAN) -> Run:
@@ -88,6 +91,7 @@ class Run:
             module.global_rank,
             next(module.generator.parameters()).dtype,
             module.trainer.log_every_n_steps,  # type: ignore[attr-defined]  # set by a connector
+            Finite(wait=module.device.type == "cpu"),
         )
 
     @property
@@ -98,6 +102,10 @@ class Run:
     def other(self, player: Player) -> Player:
         """The player who waits while `player` moves."""
         return self.generator if player is self.discriminator else self.discriminator
+
+    def logs_step(self, step: int) -> bool:
+        """Whether a row is due at this step; a trainer's 0 means never."""
+        return self.log_every_n_steps > 0 and step % self.log_every_n_steps == 0
 
     def note(self, scalars: dict[str, Tensor], share: float) -> None:
         """Gather a (micro-)batch's scalars for the row; what D's turn said of its fakes stays.
@@ -111,6 +119,16 @@ class Run:
                 continue
             old = self.row.get(name)
             self.row[name] = value * share if old is None else old + value * share
+
+    def count(self, counts: dict[str, Tensor], share: float) -> None:
+        """Gather what is averaged over all updates, not only those that are logged."""
+        for name, value in counts.items():
+            self.counts[name] = self.counts.get(name, 0.0) + share * value.detach()
+
+    def take_counts(self) -> None:
+        """Put the means since the last row into the row."""
+        self.row.update((name, total / self.counted) for name, total in self.counts.items())
+        self.counts, self.counted = {}, 0
 
     def loss_scale(self) -> float:
         """The factor on the losses under 16-mixed precision, else 1."""

@@ -109,7 +109,8 @@ class AbstractGAN(lightning.LightningModule):
         checks.positive_or_none("ema_halflife", ema_halflife)
         checks.known_updates(updates)
         checks.gives_logits(discriminator)
-        self.save_hyperparameters(ignore=_OBJECTS)  # plain values: checkpoints load as weights only
+        self.save_hyperparameters(ignore=_OBJECTS)
+        resume.keep_plain(self.hparams)  # so that checkpoints load as weights only
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
