@@ -12,7 +12,6 @@ import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from gan_lightning.callbacks._arguments import positive
 from gan_lightning.callbacks._atomic import AtomicCheckpointIO, link_or_copy, sweep
@@ -25,11 +24,12 @@ _AGREE_EVERY = 20  # batches between two agreements of several processes on cloc
 
 
 class GANCheckpoint(Checkpoint):
-    """Save every so many steps or minutes, at the end, and on Ctrl-C.
+    """Save every so many steps or minutes, at the end, on Ctrl-C and on SIGTERM.
 
     Checkpoints are written only between training steps: inside one, D has moved and G has not. So
-    Ctrl-C waits for the end of the step (a second one stops at once), and what an exception
-    leaves goes to `crash.ckpt`, never over `last.ckpt`.
+    Ctrl-C and SIGTERM wait for the end of the step (several processes agree on it every twenty
+    batches; a second Ctrl-C stops at once), and what an exception leaves goes to `crash.ckpt`,
+    never over `last.ckpt`.
 
     Lightning's own `ModelCheckpoint` warns at every save under manual optimization, ignores its
     time interval there, and can save at an epoch's end, where its counters are ahead of the
@@ -110,7 +110,7 @@ class GANCheckpoint(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Save when it is time; stop here if Ctrl-C was pressed.
+        """Save when it is time; stop here if Ctrl-C was pressed or SIGTERM came.
 
         Raises:
             KeyboardInterrupt: After saving, when it was.
@@ -148,15 +148,12 @@ class GANCheckpoint(Checkpoint):
         self._interrupt.remove()
         if not self._began or _updates(pl_module) == self._saved_at:
             return
-        if isinstance(exception, SIGTERMException):  # raised between two steps, on all ranks
-            self._save(trainer, pl_module)
-        elif (
-            trainer.world_size == 1
-        ):  # several processes need not fail together, and saving waits for all
-            try:
-                trainer.save_checkpoint(self._folder / "crash.ckpt")
-            except (OSError, ValueError) as error:
-                warnings.warn(f"No crash.ckpt could be written: {error}", stacklevel=1)
+        if trainer.world_size > 1:
+            return  # processes need not fail together, and saving would wait for all of them
+        try:
+            trainer.save_checkpoint(self._folder / "crash.ckpt")
+        except (OSError, ValueError) as error:
+            warnings.warn(f"No crash.ckpt could be written: {error}", stacklevel=1)
 
     def teardown(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str

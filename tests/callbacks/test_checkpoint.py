@@ -90,14 +90,14 @@ def test_an_exception_goes_to_crash_and_never_to_last(tmp_path):
 class Press(Callback):
     """Ctrl-C in the middle of a step."""
 
-    def __init__(self, at, times=1):
-        self.at, self.times, self.ended = at, times, []
+    def __init__(self, at, times=1, number=signal.SIGINT):
+        self.at, self.times, self.number, self.ended = at, times, number, []
 
     def on_before_optimizer_step(self, trainer, module, optimizer):
         if module.discriminator_updates == self.at:
             self.at = -1
             for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.number)
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         self.ended.append(module.discriminator_updates)
@@ -106,20 +106,22 @@ class Press(Callback):
 @pytest.fixture
 def _handler():
     """Lightning leaves SIGINT ignored after an interrupt."""
-    before = signal.getsignal(signal.SIGINT)
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_handler")
-def test_ctrl_c_waits_for_the_end_of_the_step(tmp_path, capsys):
-    press = Press(at=8)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_the_step(tmp_path, capfd, number):
+    press = Press(at=8, number=number)
     with pytest.raises(SystemExit):
         fit(GANCheckpoint(tmp_path), press, steps=100, discriminator_steps=5)
     assert press.ended[-1] == 9
     saved = load(tmp_path / "last.ckpt")
     assert (saved["gan_lightning"]["discriminator_updates"], saved["global_step"]) == (9, 1)
-    assert "finishing this step and saving" in capsys.readouterr().err
+    assert "Finishing this step and saving" in capfd.readouterr().err
     assert "crash.ckpt" not in names(tmp_path)
 
 
@@ -134,9 +136,10 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
 
 
 def test_ctrl_c_is_given_back(tmp_path):
-    before = signal.getsignal(signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(n) for n in numbers]
     fit(GANCheckpoint(tmp_path))
-    assert signal.getsignal(signal.SIGINT) is before
+    assert [signal.getsignal(n) for n in numbers] == before
 
 
 def test_a_full_disk_costs_no_older_checkpoint(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from support import Rows, mlp_game, points
 
+from gan_lightning.callbacks import GANCheckpoint
 from gan_lightning.families import NonSaturatingGAN
 from gan_lightning.regularizers import R1
 
@@ -80,7 +82,34 @@ def main(case: str, folder: str) -> None:
     )
 
 
+class Tell(Callback):
+    """Says how far rank 0 is."""
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if trainer.is_global_zero:
+            print("update", module.discriminator_updates, flush=True)
+        time.sleep(0.05)
+
+
+def until_stopped(folder: str) -> None:
+    """Two processes, the second one launched by Lightning, that run until a signal."""
+    lightning.Trainer(
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp_find_unused_parameters_true",
+        max_steps=2000,
+        max_epochs=-1,
+        logger=False,
+        callbacks=[Tell(), GANCheckpoint(folder)],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(mlp_game(NonSaturatingGAN), datamodule=points())
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    if sys.argv[2:] == ["--stop"]:
+        until_stopped(sys.argv[1])
+        sys.exit()
     for case in sys.argv[2:]:
         main(case, sys.argv[1])

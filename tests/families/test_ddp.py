@@ -1,6 +1,7 @@
 """Two processes with batches of B equal one process with batches of 2 B."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,27 @@ def test_the_log_is_a_mean_over_ranks(runs, case):
     assert set(one) == set(two)
     for name in one:
         assert two[name] == pytest.approx(one[name], abs=atol), name
+
+
+def test_sigterm_to_one_process_stops_both_after_the_same_update(tmp_path):
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests.parent), str(tests)])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    with subprocess.Popen(
+        [sys.executable, SCRIPT, str(tmp_path), "--stop"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        for line in process.stdout:
+            if line.strip() == "update 5":
+                process.send_signal(signal.SIGTERM)
+                break
+        process.communicate(timeout=120)
+    assert process.returncode == 1
+    saved = load(tmp_path / "last.ckpt")["gan_lightning"]
+    assert saved["discriminator_updates"] == 20  # where the processes agree
 
 
 @pytest.mark.parametrize(

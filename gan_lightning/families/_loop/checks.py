@@ -27,6 +27,18 @@ _SHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)
 _BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 
 
+def arguments(module: AbstractGAN) -> None:
+    """Refuse what no game can be played with."""
+    positive_integer("latent_dim", module.latent_dim)
+    positive_integer("discriminator_steps", module.discriminator_steps)
+    positive_integer("micro_batches", module.micro_batches)
+    positive_or_none("clip_generator", module.clip_generator)
+    positive_or_none("clip_discriminator", module.clip_discriminator)
+    positive_or_none("ema_halflife", module.ema_halflife)
+    known_updates(module.updates)
+    gives_logits(module.discriminator)
+
+
 def positive_integer(name: str, value: int) -> None:
     """Refuse anything but 1, 2, ..."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -101,14 +101,6 @@ class AbstractGAN(lightning.LightningModule):
         compile_networks: bool = False,
     ) -> None:
         super().__init__()
-        checks.positive_integer("latent_dim", latent_dim)
-        checks.positive_integer("discriminator_steps", discriminator_steps)
-        checks.positive_integer("micro_batches", micro_batches)
-        checks.positive_or_none("clip_generator", clip_generator)
-        checks.positive_or_none("clip_discriminator", clip_discriminator)
-        checks.positive_or_none("ema_halflife", ema_halflife)
-        checks.known_updates(updates)
-        checks.gives_logits(discriminator)
         self.save_hyperparameters(ignore=_OBJECTS)
         resume.keep_plain(self.hparams)  # so that checkpoints load as weights only
         self.automatic_optimization = False
@@ -129,6 +121,7 @@ class AbstractGAN(lightning.LightningModule):
         self.compile_networks = compile_networks
         self.discriminator_schedule: LRScheduler | None = None
         self.generator_schedule: LRScheduler | None = None
+        checks.arguments(self)
         self.generator_ema = averaging.averaged_copy(generator) if ema_halflife else None
         self.discriminator_updates = 0
         self.images_seen = 0
