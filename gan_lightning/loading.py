@@ -2,17 +2,15 @@
 
 import copy
 import importlib
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from torch import nn
 
-from gan_lightning.families.base import AbstractGAN
+from gan_lightning.families.base import AbstractGAN, read_checkpoint
 from gan_lightning.runs import RunDirectory
 
 __all__ = ["load"]
@@ -154,14 +152,8 @@ def _checkpoint(run: RunDirectory, checkpoint: str | Path | None) -> Path:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, ValueError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(
-            f"`checkpoint` must be a file that torch can read, got '{file}' ({reason[0]})."
-        ) from error
-    if not isinstance(checkpoint, dict) or _KEY not in checkpoint:
+    checkpoint = read_checkpoint(file)
+    if _KEY not in checkpoint:
         raise ValueError(f"`checkpoint` must be one of gan_lightning's, got '{file}'.")
     return checkpoint
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningCLI
 
@@ -25,9 +24,10 @@ from gan_lightning._cli.defaults import (
     without_false_alarms,
 )
 from gan_lightning._cli.parser import Parser
+from gan_lightning.callbacks import RunRecorder
 from gan_lightning.cli.errors import PROG
 from gan_lightning.cli.recipes import check_resumable
-from gan_lightning.families.base import AbstractGAN
+from gan_lightning.families.base import AbstractGAN, read_checkpoint
 from gan_lightning.runs import RunDirectory
 
 __all__ = ["fit"]
@@ -142,8 +142,9 @@ class _Fit(LightningCLI):
                 f"`--run_dir` must be left out with `--resume`, which goes on in '{run.path}', "
                 f"got '{config.run_dir}'."
             )
-        config.ckpt_path = config.ckpt_path or str(run.last_checkpoint)
-        _require_steps_left(config.ckpt_path, config.trainer.max_steps)
+        config.ckpt_path = str(_checkpoint(run, config.ckpt_path))
+        weights_only = config.get("weights_only") is not False  # Lightning 2.6 has it
+        _require_steps_left(config.ckpt_path, config.trainer.max_steps, weights_only)
         return run
 
     def instantiate_trainer(self, **kwargs: Any) -> lightning.Trainer:
@@ -152,6 +153,7 @@ class _Fit(LightningCLI):
         given = trainer["callbacks"] or []
         given = list(given) if isinstance(given, list | tuple) else [given]
         run = self.run
+        _refuse_another_folder(given, run)
         if run is None:  # a trial run leaves nothing behind
             added = default_callbacks(RunDirectory("."), given, trainer)
         else:
@@ -179,6 +181,18 @@ class _Fit(LightningCLI):
             closing.show(self.run)
 
 
+def _refuse_another_folder(callbacks: Sequence[Any], run: RunDirectory | None) -> None:
+    """A recorder of the user's must not split the run over two folders."""
+    for callback in callbacks:
+        if run is None or not isinstance(callback, RunRecorder):
+            continue
+        if callback.run.path.resolve() != run.path.resolve():
+            raise ValueError(
+                f"`run_dir` of RunRecorder must be the folder of the run, '{run.path}', got "
+                f"'{callback.run.path}'; leave the callback out, `--run_dir` chooses the folder."
+            )
+
+
 def _require_limit(trainer: Any) -> None:
     for name in ("max_steps", "max_epochs"):
         if trainer[name] == 0:
@@ -191,11 +205,23 @@ def _require_limit(trainer: Any) -> None:
         )
 
 
-def _require_steps_left(checkpoint: str, max_steps: int) -> None:
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError):
-        return  # what is wrong with the file is said where it is loaded
+def _checkpoint(run: RunDirectory, given: str | None) -> Path:
+    """The file to go on from: a path, or the name of one of the run's checkpoints."""
+    if given is None or given == "last":
+        return run.last_checkpoint
+    for file in (Path(given), run.checkpoints / given):
+        if file.is_file():
+            return file
+    raise FileNotFoundError(
+        f"`--ckpt_path` must be an existing file, or the name of one in '{run.checkpoints}', "
+        f"got '{given}'."
+    )
+
+
+def _require_steps_left(checkpoint: str, max_steps: int, weights_only: bool) -> None:
+    content = read_checkpoint(
+        checkpoint, argument="--ckpt_path", weights_only=weights_only, mmap=True
+    )
     done = content.get("global_step", 0)
     if 0 <= max_steps <= done:
         raise ValueError(

@@ -33,7 +33,9 @@ def prepare(loggers: Any, run: RunDirectory, resumed: bool) -> None:
         ValueError: if W&B is to be online and no key is configured.
     """
     for logger in logger_specs(loggers):
-        init_args = logger["init_args"]
+        init_args = logger.get("init_args")
+        if init_args is None:  # a class without arguments
+            continue
         if init_args.get("save_dir") == "":
             init_args["save_dir"] = str(run.path)
             if logger["class_path"].endswith(".TensorBoardLogger"):
@@ -49,14 +51,17 @@ def _in_one_folder(init_args: Namespace) -> None:
 
 
 def _prepare_wandb(init_args: Namespace, run: RunDirectory, resumed: bool) -> None:
-    mode = os.environ.get("WANDB_MODE")
-    if init_args["offline"] is None:
+    mode = os.environ.get("WANDB_MODE") or None
+    asked = init_args["offline"]
+    if asked is None:
         init_args["offline"] = mode is None and not has_wandb_key()
-    elif not init_args["offline"] and mode in (None, "online") and not has_wandb_key():
+    if not init_args["offline"] and mode in (None, "online", "run") and not has_wandb_key():
+        demand, remedy = "`offline` of WandbLogger must not be false", "leave `offline` out"
+        if asked is None:
+            demand, remedy = f"WANDB_MODE must not be {mode}", "unset WANDB_MODE"
         raise ValueError(
-            "`offline` of WandbLogger must not be false without a W&B key, got no key in "
-            "WANDB_API_KEY, the netrc file or W&B's settings; run `wandb login` or leave "
-            "`offline` out."
+            f"{demand} without a W&B key, got no key in WANDB_API_KEY, the netrc file or W&B's "
+            f"settings; run `wandb login` or {remedy}."
         )
     if init_args["id"] is None and init_args["version"] is None:
         init_args["id"] = _earlier_id(run) if resumed else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from gan_lightning.callbacks._grid import save_grid, save_image, to_image, to_ui
 from gan_lightning.callbacks._scatter import half_width, scatter
 from gan_lightning.families.base import AbstractGAN
 from gan_lightning.loading import load
-from gan_lightning.runs import write_atomically
+from gan_lightning.runs import RunDirectory, write_atomically
 
 __all__ = ["sample"]
 
 _ROW = 8  # images in a row of the grid, as in the grids of a training
+_NAME = re.compile(r"\d{5,}\.png")  # of a sample in a folder
 
 
 def sample(options: Namespace) -> int:
@@ -37,6 +39,7 @@ def sample(options: Namespace) -> int:
     """
     if options.number < 1:
         raise ValueError(f"`--number` must be at least 1, got {options.number}.")
+    RunDirectory(options.run_dir).read_config()  # a missing run is the first thing to say
     _refuse_overwriting(options.out, options.overwrite)
     checkpoint = None if options.checkpoint == "last" else options.checkpoint
     model = load(options.run_dir, checkpoint=checkpoint)
@@ -110,5 +113,9 @@ def _write_images(samples: Tensor, labels: Tensor | None, out: Path) -> None:
         save_grid(samples, out, nrow=min(_ROW, len(samples)), labels=labels)
         return
     digits = max(5, math.ceil(math.log10(len(samples) + 1)))
-    for i, image in enumerate(to_uint8(samples)):
-        save_image(to_image(image), out / f"{i:0{digits}d}.png")
+    names = [f"{i:0{digits}d}.png" for i in range(len(samples))]
+    for name, image in zip(names, to_uint8(samples), strict=True):
+        save_image(to_image(image), out / name)
+    for file in out.iterdir():  # older samples: without --overwrite the folder was empty
+        if _NAME.fullmatch(file.name) and file.name not in names:
+            file.unlink()

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from gan_lightning.families.base import read_checkpoint
+
 
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.tmp-{os.getpid()}")
@@ -64,11 +66,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         map_location: Any = "cpu",
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Read a checkpoint, onto the CPU by default."""
-        checkpoint: dict[str, Any] = torch.load(
-            path, map_location=map_location, weights_only=weights_only is not False
+        """Read a checkpoint, onto the CPU by default.
+
+        Raises:
+            ValueError: When torch cannot read it; the sentence names another one if there is one.
+        """
+        return read_checkpoint(
+            path,
+            argument="ckpt_path",
+            map_location=map_location,
+            weights_only=weights_only is not False,
         )
-        return checkpoint
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None

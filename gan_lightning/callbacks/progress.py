@@ -1,5 +1,6 @@
 """A progress bar in generator updates."""
 
+import os
 import sys
 import time
 from collections import deque
@@ -18,8 +19,18 @@ __all__ = ["GANProgressBar"]
 _REFRESH = 0.2  # seconds between two drawings of the bar
 _WINDOW = 10.0  # seconds over which the speed is measured
 _LINE = 60.0  # seconds between two plain lines when the end is not known
-_FORMAT = "{desc} {n_fmt}/{total_fmt} {percentage:3.0f}%|{bar}| {postfix}"
-_FORMAT_OPEN = "{desc} {n_fmt}{postfix}"
+_FORMAT = "{desc} {n_fmt}/{total_fmt} {percentage:3.0f}%|{bar}| {status}"
+_FORMAT_OPEN = "{desc} {n_fmt} | {status}"
+
+
+class _Bar(tqdm):  # type: ignore[misc]  # tqdm has no types
+    """A bar with a status of its own: tqdm's postfix begins with a comma."""
+
+    status = ""
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        return {**super().format_dict, "status": self.status}
 
 
 @final
@@ -27,7 +38,8 @@ class GANProgressBar(ProgressBar):
     """Show generator updates, images per second, time left and the last losses.
 
     The images are those that the discriminator has seen, on all processes. On a terminal this is a
-    bar; elsewhere (a log file, a pipe) a plain line about every tenth of the run.
+    bar; elsewhere (a log file, a pipe, a terminal that does not know its width) a plain line about
+    every tenth of the run.
     """
 
     def __init__(self) -> None:
@@ -67,8 +79,8 @@ class GANProgressBar(ProgressBar):
         self._recent.append((self._start, trainer.global_step, pl_module.images_seen))
         self._next_draw = 0.0
         self._tenths, self._line_step = _tenths(_share(trainer, self._total)), -1
-        if sys.stderr.isatty():
-            self._bar = tqdm(
+        if _can_show_a_bar():
+            self._bar = _Bar(
                 desc="Training",
                 total=self._total,
                 initial=trainer.global_step,
@@ -121,7 +133,7 @@ class GANProgressBar(ProgressBar):
         while len(self._recent) > 2 and now - self._recent[0][0] > _WINDOW:
             self._recent.popleft()
         if self._bar is not None:
-            self._bar.set_postfix_str(self._status(trainer), refresh=False)
+            self._bar.status = self._status(trainer)
             self._bar.n = trainer.global_step
             self._bar.refresh()
         else:
@@ -161,6 +173,16 @@ class GANProgressBar(ProgressBar):
         if timer is not None and (remaining := timer.time_remaining()) is not None:
             limits.append(max(0.0, remaining))
         return min(limits, default=None)
+
+
+def _can_show_a_bar() -> bool:
+    """Whether stderr is a terminal with a width; some (serial lines, containers) have none."""
+    if not sys.stderr.isatty():
+        return False
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except OSError:
+        return False
 
 
 def total_steps(trainer: lightning.Trainer, module: AbstractGAN) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from torch import Tensor
 
@@ -34,7 +35,8 @@ class SampleLogger(Callback):
     same. The pictures go to ``samples/step_000500.png`` and to the image channel of a W&B or
     TensorBoard logger: one before training, one every `every_n_steps` generator updates and one at
     the end, when a film of them, ``training.gif``, is made as well. Families with labels get one
-    class a row. Only the first process draws.
+    class a row. Only the first process draws. Samples that are neither images with 1, 3 or 4
+    channels nor points in the plane are not drawn, which a warning says once.
 
     Args:
         every_n_steps: generator updates between two pictures.
@@ -45,8 +47,7 @@ class SampleLogger(Callback):
         gif: whether to make the film, of at most 60 pictures.
 
     Raises:
-        ValueError: if an argument is out of range, or, before training, when samples are neither
-            images with 1, 3 or 4 channels nor points in the plane.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(
@@ -69,12 +70,13 @@ class SampleLogger(Callback):
         self.gif = gif
         self._drawn: int | None = None  # the step of the newest picture
         self._real: Tensor | None = None  # (N, 2), behind the scatter plots
+        self._drawable = True
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Forget an earlier fit."""
-        self._drawn, self._real = None, None
+        self._drawn, self._real, self._drawable = None, None, True
 
     def on_train_batch_start(
         self,
@@ -115,7 +117,7 @@ class SampleLogger(Callback):
             return
         if self._drawn is not None and self._drawn != trainer.global_step:
             self._draw(trainer, pl_module)
-        if self.gif:
+        if self.gif and self._drawable:
             folder = self._folder(trainer)
             save_film(_pictures(folder, trainer.global_step), folder / "training.gif")
 
@@ -123,9 +125,16 @@ class SampleLogger(Callback):
         return run_directory(trainer).samples if self.directory is None else self.directory
 
     def _draw(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
+        if not self._drawable:
+            return
         labels = _labels(trainer, module, self.number, self.nrow)
         samples = module.sample(self.number, labels, seed=self.seed).float().cpu()
-        picture = self._picture(samples, labels)
+        try:
+            picture = self._picture(samples, labels)
+        except ValueError as error:  # no reason to end a training
+            self._drawable = False
+            rank_zero_warn(f"`SampleLogger` draws nothing in this run: {error}")
+            return
         save_image(picture, self._folder(trainer) / f"step_{trainer.global_step:06d}.png")
         _show(trainer, picture)
         self._drawn = trainer.global_step

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0, 1 when the run failed on what the user can mend, 2 when the arguments
-        are wrong.
+        are wrong, 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     args = [arg for arg in given if arg != "--debug"]
@@ -67,6 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         complain(str(error))
         return 2
+    except KeyboardInterrupt:  # during training it is Lightning's, which ends the command in order
+        before = " before training began" if args[0] == "fit" else ""
+        print(f"\nInterrupted{before}.", file=sys.stderr)
+        return 130
     except Exception as error:
         cause = root_cause(error)
         if os.environ.get(DEBUG) == "1" or not is_for_the_user(cause):

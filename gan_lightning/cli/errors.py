@@ -74,7 +74,8 @@ def root_cause(error: BaseException) -> BaseException:
 def is_for_the_user(error: BaseException) -> bool:
     """Whether an error tells the user what to mend: a file's, or a value refused by a ``raise``.
 
-    A ValueError that no ``raise`` made (``int("x")`` deep inside) is a bug, like other types.
+    A ValueError that no ``raise`` made (``int("x")`` deep inside) is a bug, like other types. Of
+    the others only those of this package are sentences: a package that it needs and is missing.
 
     Args:
         error: what ended the command.
@@ -84,7 +85,7 @@ def is_for_the_user(error: BaseException) -> bool:
     """
     if isinstance(error, OSError):
         return True
-    if not isinstance(error, ValueError | TypeError):
+    if not isinstance(error, ValueError | TypeError | ImportError):
         return False
     *_, innermost = traceback.extract_tb(error.__traceback__)
     by_raise = (innermost.line or "").startswith("raise ")

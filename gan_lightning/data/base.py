@@ -1,6 +1,9 @@
 """The base of all data modules."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -47,6 +50,7 @@ class AbstractGANData(LightningDataModule, ABC):
         self.batch_size = batch_size
         self._facts = facts
         self._samples: Samples | None = None
+        self._digest: str | None = None
         # Weak, because a cycle would leave worker processes to the garbage collector, which takes
         # their queues apart in any order: ending them then takes seconds.
         self._batches: ReferenceType[Batches] | None = None
@@ -84,6 +88,13 @@ class AbstractGANData(LightningDataModule, ABC):
         self._batches = ref(batches)
         return batches
 
+    def digest(self) -> str | None:
+        """A digest of the files that the samples come from; None where the arguments say it all.
+
+        Asked for once, in a fit: a list of the files may take seconds.
+        """
+        return None
+
     @property
     def samples(self) -> int:
         """Number of samples in the set (which is read for it, if it has not been)."""
@@ -92,13 +103,17 @@ class AbstractGANData(LightningDataModule, ABC):
     @property
     def identity(self) -> dict[str, str | int]:
         """What must not change when a run is resumed; plain types, for the checkpoint."""
+        samples = self.samples  # first, because missing files have a sentence there
+        if self._digest is None:
+            self._digest = self.digest()
+        facts = {**self._facts, "files": self._digest}
         arguments = ", ".join(
-            f"{name}={value!r}" for name, value in self._facts.items() if value is not None
+            f"{name}={value!r}" for name, value in facts.items() if value is not None
         )
         world_size = 1 if self.trainer is None else self.trainer.world_size
         return {
             "data": f"{type(self).__name__}({arguments})",
-            "samples": self.samples,
+            "samples": samples,
             "global_batch": self.batch_size * world_size,
         }
 
@@ -161,6 +176,26 @@ class AbstractGANData(LightningDataModule, ABC):
             return None
         # Lightning's rule: an int is a number of batches, a float a share of them.
         return min(overfit, batches) if isinstance(overfit, int) else max(1, int(overfit * batches))
+
+
+@contextmanager
+def fetching(name: str, root: Path) -> Iterator[None]:
+    """Say in one sentence that a download failed.
+
+    Args:
+        name: The set.
+        root: Where it was to be laid.
+
+    Raises:
+        ConnectionError: If anything is raised inside: torchvision, urllib and gdown have all kinds.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConnectionError(
+            f"`download` needs the network, but {name} could not be fetched into '{root}': {reason}"
+        ) from error
 
 
 def to_unit_range(x: Tensor, dtype: torch.dtype) -> Tensor:

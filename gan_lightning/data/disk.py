@@ -1,7 +1,8 @@
 """Images that stay on disk and are decoded when a batch needs them."""
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -18,7 +19,7 @@ _Loaded: TypeAlias = Batch | str  # a batch, or the sentence that says why there
 
 
 def load_image(source: Path | BytesIO, shape: tuple[int, ...], crop: int | None = None) -> Tensor:
-    """Decode an image, cut out its middle and resize it.
+    """Decode an image, cut out its middle and resize it. Grey levels of 16 bits are scaled to 8.
 
     Args:
         source: File name or encoded bytes, in any format that PIL reads.
@@ -28,15 +29,46 @@ def load_image(source: Path | BytesIO, shape: tuple[int, ...], crop: int | None 
 
     Returns:
         uint8 tensor of that shape (PIL's bicubic filter, antialiased).
+
+    Raises:
+        ValueError: If the pixels are floats, or integers beyond 16 bits: what is white is unknown.
+        OSError: If it is no image, or incomplete.
     """
     channels, size, _ = shape
     with Image.open(source) as opened:
-        image = opened.convert("L" if channels == 1 else "RGB")
+        image = _in_8_bits(opened).convert("L" if channels == 1 else "RGB")
     side = min(*image.size, crop or max(image.size))
     left, top = (image.width - side) // 2, (image.height - side) // 2
     image = image.crop((left, top, left + side, top + side))
     pixels = np.array(image.resize((size, size), Image.Resampling.BICUBIC))
     return torch.from_numpy(pixels.reshape(size, size, channels)).permute(2, 0, 1).contiguous()
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Scale 16 bits to 8, where PIL's own conversion would cut off at 255."""
+    if image.mode == "F":
+        raise ValueError("its pixels are floats, mode F, whose white is unknown")
+    if image.mode != "I" and not image.mode.startswith("I;16"):
+        return image
+    pixels = np.asarray(image).astype(np.int64)
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError("its pixels are integers beyond 16 bits, whose white is unknown")
+    return Image.fromarray(((pixels + 128) // 257).astype(np.uint8))  # 65535 / 257 = 255
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """Sum up what a set is made of.
+
+    Args:
+        lines: File names and sizes, in an order that does not change.
+
+    Returns:
+        16 hexadecimal digits (BLAKE2b).
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for line in lines:
+        digest.update(line.encode(errors="surrogateescape") + b"\n")
+    return digest.hexdigest()
 
 
 class AbstractImages(Dataset[Tensor], ABC):

@@ -7,9 +7,15 @@ import torch
 from torchvision import datasets
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from gan_lightning.data.base import AbstractGANData, check_choice, check_image_size, check_positive
+from gan_lightning.data.base import (
+    AbstractGANData,
+    check_choice,
+    check_image_size,
+    check_positive,
+    fetching,
+)
 from gan_lightning.data.batches import MemorySamples
-from gan_lightning.data.disk import DiskSamples, FileImages
+from gan_lightning.data.disk import DiskSamples, FileImages, digest_of
 
 
 def check_workers(num_workers: int) -> None:
@@ -58,7 +64,8 @@ class ImageFolder(AbstractGANData):
         check_workers(num_workers)
         if channels not in (1, 3):
             raise ValueError(f"`channels` must be 1 or 3, got {channels!r}.")
-        self.classes, self._paths = _list_images(Path(root))
+        self._root = Path(root)
+        self.classes, self._paths = _list_images(self._root)
         facts: dict[str, object] = {
             "classes": self.classes or None,
             "image_size": image_size,
@@ -80,6 +87,13 @@ class ImageFolder(AbstractGANData):
         labels = torch.arange(len(sizes)).repeat_interleave(sizes) if self.classes else None
         samples = DiskSamples(FileImages(paths, self.image_shape, labels), self._num_workers)
         return samples.in_memory() if self._in_memory else samples
+
+    def digest(self) -> str:
+        """Of the files' names below the folder and their sizes."""
+        paths = sorted(path for images in self._paths for path in images)
+        return digest_of(
+            f"{path.relative_to(self._root).as_posix()} {path.stat().st_size}" for path in paths
+        )
 
 
 def _list_images(root: Path) -> tuple[list[str], list[list[Path]]]:
@@ -155,9 +169,14 @@ class CelebA(AbstractGANData):
         self._num_workers = num_workers
 
     def prepare_data(self) -> None:
-        """Download the files if that was asked for and they are missing."""
+        """Download the files if that was asked for and they are missing.
+
+        Raises:
+            ConnectionError: If they cannot be downloaded.
+        """
         if self._download and not self._found():
-            datasets.CelebA(str(self._root), split=self._split, download=True)
+            with fetching("CelebA", self._root):
+                datasets.CelebA(str(self._root), split=self._split, download=True)
 
     def read(self) -> DiskSamples:
         """List the images of the split.
@@ -173,6 +192,10 @@ class CelebA(AbstractGANData):
             )
         images = FileImages(self._paths(), self.image_shape, crop=self._crop)
         return DiskSamples(images, self._num_workers)
+
+    def digest(self) -> str:
+        """Of the names of the split's images: a hundred thousand sizes would take a while."""
+        return digest_of(path.name for path in self._paths())
 
     def _found(self) -> bool:
         images, partition = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from gan_lightning.data.base import AbstractGANData, check_choice, check_image_size
-from gan_lightning.data.disk import AbstractImages, DiskSamples
+from gan_lightning.data.disk import AbstractImages, DiskSamples, digest_of
 from gan_lightning.data.folders import check_workers
 
 Category = Literal[
@@ -133,3 +133,7 @@ class LSUN(AbstractGANData):
                 "of the category there."
             )
         return DiskSamples(LMDBImages(self._folder, self.image_shape), self._num_workers)
+
+    def digest(self) -> str:
+        """Of the size of the database; the number of its entries is compared anyway."""
+        return digest_of([str((self._folder / "data.mdb").stat().st_size)])

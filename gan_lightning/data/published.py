@@ -12,6 +12,7 @@ from gan_lightning.data.base import (
     check_choice,
     check_image_size,
     check_positive,
+    fetching,
 )
 from gan_lightning.data.batches import MemorySamples
 from gan_lightning.data.images import resize
@@ -60,9 +61,14 @@ class AbstractPublished(AbstractGANData):
         self._download = download
 
     def prepare_data(self) -> None:
-        """Download the files if that was asked for and some are missing."""
+        """Download the files if that was asked for and some are missing.
+
+        Raises:
+            ConnectionError: If they cannot be downloaded.
+        """
         if self._download and self._missing():
-            self._fetch()
+            with fetching(type(self).__name__, self._root):
+                self._fetch()
 
     def read(self) -> MemorySamples:
         """Read, check, cut and resize the images.

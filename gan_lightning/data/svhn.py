@@ -1,5 +1,6 @@
 """SVHN, the house numbers of Google Street View."""
 
+import zlib
 from pathlib import Path
 from typing import final
 
@@ -29,7 +30,15 @@ def read_svhn(path: Path) -> tuple[Tensor, Tensor]:
     try:
         content = loadmat(path, variable_names=["X", "y"])
         pixels, digits = content["X"], content["y"].reshape(-1)
-    except (MatReadError, ValueError, TypeError, KeyError, OSError, EOFError) as error:
+    except (
+        MatReadError,
+        ValueError,
+        TypeError,
+        KeyError,
+        OSError,
+        EOFError,
+        zlib.error,  # the arrays are compressed
+    ) as error:
         raise ValueError(
             f"SVHN file {path} must be a MATLAB file with the arrays X and y, found an unreadable "
             f"one ({error})."

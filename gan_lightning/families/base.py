@@ -26,10 +26,17 @@ from gan_lightning.families._loop.averaging import decay, evaluating
 from gan_lightning.families._loop.draws import Draws, Purpose, Window, seeded_layers
 from gan_lightning.families._loop.objective import Objective
 from gan_lightning.families._loop.players import Player
+from gan_lightning.families._loop.resume import read_checkpoint
 from gan_lightning.families._loop.run import Run
 from gan_lightning.families._loop.state import AbstractGAN, HasRealTarget
 
-__all__ = ["AbstractAlternatingGAN", "AbstractGAN", "HasRealTarget", "Objective"]
+__all__ = [
+    "AbstractAlternatingGAN",
+    "AbstractGAN",
+    "HasRealTarget",
+    "Objective",
+    "read_checkpoint",
+]
 
 Given = tuple[Tensor, ...]  # what both players see beside x: labels, or nothing
 

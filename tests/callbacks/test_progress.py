@@ -1,4 +1,5 @@
 import io
+import os
 import re
 import sys
 
@@ -10,10 +11,26 @@ from gan_lightning.callbacks import GANProgressBar, progress
 from gan_lightning.callbacks.progress import total_steps
 from gan_lightning.families import NonSaturatingGAN
 
+TTY = 10_000  # no file has this number
+
 
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+    def fileno(self):
+        return TTY
+
+
+@pytest.fixture(autouse=True)
+def _width(monkeypatch):
+    """The terminal above has 100 columns; other files are asked."""
+    ask = os.get_terminal_size
+
+    def size(fd=1):
+        return os.terminal_size((100, 24)) if fd == TTY else ask(fd)
+
+    monkeypatch.setattr(progress.os, "get_terminal_size", size)
 
 
 def fit(monkeypatch, stream, *, k=1, ckpt_path=None, **kwargs):
@@ -57,7 +74,8 @@ def test_a_terminal_gets_a_bar_in_steps(monkeypatch):
     counts = [int(n) for n in re.findall(r"(\d+)/6 ", text)]
     assert counts == sorted(counts)
     assert set(counts) == {0, 1, 2, 3, 4, 5, 6}
-    assert "images/s" in text
+    assert re.search(r"\| [\d,]+ images/s, ", text)
+    assert not re.search(r"\|\s*,", text)
     assert "Epoch" not in text
     assert not lines(text)
 
@@ -80,7 +98,7 @@ def test_without_a_total_it_counts(monkeypatch):
     assert len(lines(text)) <= 11
     assert all(re.match(r"step \d+ \(\d+ %\), [\d,]+ images/s, ", line) for line in lines(text))
     text, _ = fit(monkeypatch, Terminal(), max_time={"seconds": 1})
-    assert re.search(r"Training \d+", text)
+    assert re.search(r"Training \d+ \| [\d,]+ images/s, ", text)
     assert "left" in text
 
 
@@ -115,3 +133,25 @@ def test_disabled_it_shows_nothing(monkeypatch):
     bar.enable()
     bar.print("a", 1, sep="-")
     assert stream.getvalue() == "a-1\n"
+
+
+class WithoutFile(Terminal):
+    def fileno(self):
+        raise io.UnsupportedOperation("fileno")
+
+
+def test_a_terminal_without_a_width_gets_plain_lines(monkeypatch):
+    pty = pytest.importorskip("pty")
+    monkeypatch.setattr(progress, "_REFRESH", 0.0)
+    ends = pty.openpty()  # 0 columns until somebody says otherwise
+    try:
+        stream = Terminal()
+        monkeypatch.setattr(stream, "fileno", lambda: ends[1])
+        text, _ = fit(monkeypatch, stream, max_steps=10)
+    finally:
+        for end in ends:
+            os.close(end)
+    assert len(lines(text)) == 10
+    assert "\r" not in text
+    text, _ = fit(monkeypatch, WithoutFile(), max_steps=10)
+    assert len(lines(text)) == 10

@@ -4,7 +4,6 @@ import lightning
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 from support import Repeated, mlp_game, points, trainer
@@ -108,18 +107,28 @@ def test_a_resume_draws_no_untrained_picture(tmp_path):
     assert names(folder) == ["step_000004.png", "step_000005.png", "training.gif"]
 
 
-def test_what_cannot_be_drawn_is_refused_before_training(tmp_path):
-    class Moved(Callback):
-        def on_train_batch_end(self, *args):
-            raise AssertionError
-
-    logger = SampleLogger(number=4, nrow=2, directory=tmp_path)
-    with pytest.raises(ValueError, match=r"`images` must have 1, 3 or 4 channels .* got 2"):
-        trainer(max_steps=1, callbacks=[logger, Moved()]).fit(image_game(2), images(2))
+def points_in_space():
     generator, discriminator = networks.mlp((3,), 4, width=8, depth=2)
-    module = NonSaturatingGAN(generator, discriminator, 4)
-    with pytest.raises(ValueError, match=r"draws images .* and points \(N, 2\), got .* \(4, 3\)"):
-        trainer(max_steps=1, callbacks=[logger, Moved()]).fit(module, Repeated(torch.zeros(4, 3)))
+    return NonSaturatingGAN(generator, discriminator, 4), Repeated(torch.zeros(4, 3))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: (image_game(2), images(2)), r"`images` must have 1, 3 or 4 channels .* got 2"),
+        (points_in_space, r"draws images .* and points \(N, 2\), got .* \(4, 3\)"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_once_and_training_goes_on(tmp_path, make, reason):
+    (tmp_path / "step_000000.png").touch()  # not ours, and no picture for a film
+    logger = SampleLogger(every_n_steps=1, number=4, nrow=2, directory=tmp_path)
+    fit = trainer(max_steps=3, callbacks=[logger])
+    with pytest.warns(UserWarning, match=reason) as caught:
+        fit.fit(*make())
+    (warning,) = [w for w in caught if "SampleLogger" in str(w.message)]
+    assert str(warning.message).startswith("`SampleLogger` draws nothing in this run: ")
+    assert fit.global_step == 3
+    assert names(tmp_path) == ["step_000000.png"]
 
 
 def test_bad_arguments_are_refused():

@@ -279,3 +279,65 @@ def test_ctrl_c_saves_and_says_how_to_go_on(monkeypatch, capsys):
     assert 2 <= steps <= 3
     monkeypatch.setattr(SampleLogger, "on_train_batch_end", draw)
     assert main(["fit", "--resume", "run", "--trainer.max_steps=5"]) == 0
+
+
+# --- a resume that cannot be ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(tmp_path) -> Path:
+    """A run with two checkpoints, whose last.ckpt (a link to the newer) can be damaged."""
+    folder = tmp_path / "broken"
+    callback = ("--trainer.callbacks+=GANCheckpoint", "--trainer.callbacks.every_n_steps=2")
+    assert main([*RING, *callback, "--trainer.max_steps=3", f"--run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "text"])
+def test_a_damaged_last_checkpoint_is_named_with_the_one_to_take(broken, capsys, damage):
+    last = broken / "checkpoints" / "last.ckpt"
+    whole = last.read_bytes()
+    content = {"empty": b"", "truncated": whole[: len(whole) // 2], "text": b"not at all\n"}
+    last.write_bytes(content[damage])  # and with it step=3.ckpt
+    capsys.readouterr()
+    assert main(["fit", "--resume", str(broken), "--trainer.max_steps=5"]) == 1
+    line = complaint(capsys)
+    assert line.startswith("gan-lightning: error: `--ckpt_path` must be a file that torch can read")
+    assert f"got '{last}' (" in line
+    other = broken / "checkpoints" / "step=2.ckpt"
+    assert line.endswith(f"; the newest other one, for `--ckpt_path`, is '{other}'.")
+    resume = ["fit", "--resume", str(broken), "--trainer.max_steps=5"]
+    assert main([*resume, "--ckpt_path=step=2.ckpt"]) == 0  # looked up in the run
+    assert RunDirectory(broken).read_run()["steps"] == 5
+
+
+def test_a_checkpoint_that_is_not_there(finished, capsys):
+    args = ["fit", "--resume", str(finished), "--trainer.max_steps=6", "--ckpt_path=step=9.ckpt"]
+    assert main(args) == 1
+    assert "`--ckpt_path` must be an existing file, or the name of one in" in complaint(capsys)
+
+
+def test_a_resume_with_other_networks_is_one_sentence(finished, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    capsys.readouterr()
+    resume = ["fit", "--resume", str(folder), "--trainer.max_steps=6"]
+    assert main([*resume, "--model.generator.width=16"]) == 1
+    line = complaint(capsys)
+    assert re.search(
+        r"`checkpoint` must hold the weights of the networks of this NonSaturatingGAN, but they "
+        r"differ, first in `generator\.body\.0\.weight`: shape \(8, \d+\) in the checkpoint, "
+        r"shape \(16, \d+\) here\.$",
+        line,
+    ), line
+
+
+def test_a_recorder_elsewhere_is_refused(capsys):
+    callback = ("--trainer.callbacks+=RunRecorder", "--trainer.callbacks.run_dir=elsewhere")
+    assert main([*RING, *callback, "--trainer.max_steps=1", "--run_dir=run"]) == 1
+    line = complaint(capsys)
+    assert "`run_dir` of RunRecorder must be the folder of the run, 'run', got 'elsewhere'" in line
+    assert "--run_dir" in line
+    assert not Path("elsewhere").exists()
+    here = ("--trainer.callbacks+=RunRecorder", "--trainer.callbacks.run_dir=run")
+    assert main([*RING, *here, "--trainer.max_steps=1", "--run_dir=run"]) == 0

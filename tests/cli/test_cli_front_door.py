@@ -10,6 +10,7 @@ import gan_lightning
 from gan_lightning.cli import main
 from gan_lightning.cli.errors import did_you_mean, is_for_the_user, one_line, root_cause
 from gan_lightning.cli.recipes import find_config, recipes, run_name
+from gan_lightning.data import lsun
 
 ROOT = Path(gan_lightning.__file__).parents[1]
 
@@ -123,12 +124,20 @@ def wrong_type() -> None:
     raise TypeError("not ours")
 
 
-def test_refused_values_and_files_are_for_the_user_and_bugs_are_not():
+def no_lmdb() -> None:
+    with lsun._reading(Path("nowhere")):
+        pass
+
+
+def test_refused_values_and_files_are_for_the_user_and_bugs_are_not(monkeypatch):
     assert is_for_the_user(caught(refuse))
     assert is_for_the_user(caught(Path("nowhere").read_text))
     assert not is_for_the_user(caught(lambda: int("x")))
     assert not is_for_the_user(caught(lambda: [][0]))
     assert not is_for_the_user(caught(wrong_type))
+    monkeypatch.setitem(sys.modules, "lmdb", None)
+    assert is_for_the_user(caught(no_lmdb))
+    assert not is_for_the_user(caught(lambda: __import__("lmdb")))
     assert one_line(caught(refuse)) == "`number` must be at least 1, got 0."
     assert one_line(caught(Path("nowhere").read_text)) == "No such file or directory: 'nowhere'"
     error = caught(refuse)
@@ -139,6 +148,27 @@ def test_debug_keeps_the_traceback(monkeypatch, capsys):
     monkeypatch.setenv("GAN_LIGHTNING_DEBUG", "")
     Path("samples.png").touch()
     assert main(["sample", "nowhere"]) == 1
-    assert "must not exist" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="must not exist"):
+    assert "must be an existing folder, got 'nowhere'" in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError, match="must be an existing folder, got 'nowhere'"):
         main(["sample", "nowhere", "--debug"])
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["fit", "--config=digits/dcgan"], "Interrupted before training began."),
+        (["sample", "nowhere"], "Interrupted."),
+    ],
+)
+def test_ctrl_c_at_the_start_is_no_traceback(args, sentence):
+    done = without_torch(
+        "class Press:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Press())\n"
+        "from gan_lightning.cli import main\n"
+        f"assert main({args!r}) == 130"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.split("\n") == ["", sentence, ""]

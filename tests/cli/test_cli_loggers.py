@@ -75,6 +75,20 @@ def test_online_without_a_key_is_refused_before_anything_is_built(capsys):
     assert not Path("run").exists()
 
 
+@pytest.mark.parametrize("mode", ["online", "run"])
+def test_online_by_the_environment_without_a_key_is_refused_too(capsys, monkeypatch, mode):
+    monkeypatch.setenv("WANDB_MODE", mode)
+    args = ("--trainer.max_steps=2", "--trainer.logger=WandbLogger", "--data.modes=-1")
+    assert main([*RING, *args]) == 1
+    expected = f"error: WANDB_MODE must not be {mode} without a W&B key, got no key in"
+    assert expected in capsys.readouterr().err.splitlines()[-1]
+    assert not Path("run").exists()
+
+
+def test_a_logger_without_arguments():
+    assert main([*RING, "--trainer.max_steps=1", "--trainer.logger=DummyLogger"]) == 0
+
+
 @pytest.mark.parametrize(
     ("key", "mode", "asked", "offline"),
     [
@@ -82,6 +96,9 @@ def test_online_without_a_key_is_refused_before_anything_is_built(capsys):
         (True, None, None, False),
         (True, None, True, True),
         (True, None, False, False),
+        (True, "online", None, False),
+        (False, "online", True, True),
+        (False, "", None, True),
         (False, "offline", None, False),  # W&B itself obeys WANDB_MODE
         (False, "offline", False, False),
         (False, "disabled", None, False),
@@ -89,7 +106,7 @@ def test_online_without_a_key_is_refused_before_anything_is_built(capsys):
 )
 def test_when_wandb_is_offline(monkeypatch, tmp_path, key, mode, asked, offline):
     monkeypatch.setattr(loggers, "has_wandb_key", lambda: key)
-    if mode:
+    if mode is not None:
         monkeypatch.setenv("WANDB_MODE", mode)
     spec = wandb_args(offline=asked)
     loggers.prepare(spec, RunDirectory(tmp_path / "runs" / "now"), resumed=False)

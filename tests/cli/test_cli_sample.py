@@ -86,6 +86,21 @@ def test_nothing_is_overwritten_unasked(digits, capsys):
     assert "must not exist" in complaint(capsys, str(digits), "--out=folder")
 
 
+def test_overwriting_a_folder_leaves_no_older_samples(digits):
+    assert main(["sample", str(digits), "--number=5", "--out=folder"]) == 0
+    others = ["1.png", "00003.jpg", "grid.png", "000x1.png"]
+    for name in others:
+        Path("folder", name).touch()
+    assert main(["sample", str(digits), "--number=2", "--out=folder", "--overwrite"]) == 0
+    left = sorted(file.name for file in Path("folder").iterdir())
+    assert left == sorted([*others, "00000.png", "00001.png"])
+
+
+def test_a_missing_run_is_said_before_an_existing_picture(capsys):
+    Path("samples.png").touch()
+    assert "must be an existing folder, got 'nowhere'" in complaint(capsys, "nowhere")
+
+
 @pytest.mark.parametrize(
     ("args", "expected"),
     [

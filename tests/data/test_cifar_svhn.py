@@ -1,6 +1,8 @@
 """CIFAR and SVHN, against small files written in their formats."""
 
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import torch
 from scipy.io import savemat
 from torchvision import datasets
 
-from gan_lightning.data import CIFAR10, CIFAR100, SVHN, cifar
+from gan_lightning.cli.errors import is_for_the_user, one_line
+from gan_lightning.data import CIFAR10, CIFAR100, KMNIST, SVHN, cifar
 
 
 def random_bytes(*shape, highest=255, seed=0):
@@ -128,6 +131,44 @@ def test_damaged_and_missing_svhn_files_are_refused(tmp_path, monkeypatch):
     whole.write_bytes(whole.read_bytes()[:6000])
     with pytest.raises(ValueError, match=r"must be a MATLAB file with the arrays X and y"):
         SVHN(tmp_path).setup()
+
+
+def test_svhn_with_damaged_compression_is_refused(tmp_path):
+    path = tmp_path / "train_32x32.mat"
+    arrays = {"X": random_bytes(32, 32, 3, 4), "y": np.ones((4, 1))}
+    savemat(path, arrays, do_compression=True)
+    content = bytearray(path.read_bytes())
+    content[3000:3100] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"must be a MATLAB file with the arrays X .*Error -3"):
+        SVHN(tmp_path).setup()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("Error downloading x"), URLError("no route"), TimeoutError(), HTTPException("x")],
+)
+@pytest.mark.parametrize(
+    ("kind", "place", "name"),
+    [
+        (CIFAR10, cifar, "download_and_extract_archive"),
+        (SVHN, datasets, "SVHN"),
+        (KMNIST, KMNIST, "_torchvision"),
+    ],
+)
+def test_a_download_without_a_network_is_one_sentence(
+    tmp_path, monkeypatch, error, kind, place, name
+):
+    def offline(*arguments, **more):
+        raise error
+
+    monkeypatch.setattr(place, name, staticmethod(offline) if kind is KMNIST else offline)
+    wanted = rf"^`download` needs the network, but {kind.__name__} could not be fetched into '"
+    with pytest.raises(ConnectionError, match=wanted) as caught:
+        kind(tmp_path, download=True).setup()
+    assert f"into '{tmp_path}': " in str(caught.value)
+    assert is_for_the_user(caught.value)
+    assert "\n" not in one_line(caught.value)
 
 
 def test_svhn_downloads_through_torchvision_only_when_told(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Sets of image files: order, workers, labels, and what is refused."""
 
+import hashlib
+import re
 from types import SimpleNamespace
 
 import lightning
@@ -52,11 +54,10 @@ def test_images_are_cropped_and_resized_as_torchvision_does(tmp_path):
 def test_an_image_folders_classes_are_its_sub_folders(tmp_path):
     data = ImageFolder(labelled_folder(tmp_path), image_size=8, batch_size=4)
     assert (data.image_shape, data.num_classes, data.classes) == ((3, 8, 8), 2, ["cats", "horses"])
-    assert data.identity == {
-        "data": "ImageFolder(classes=['cats', 'horses'], image_size=8, channels=3)",
-        "samples": 17,
-        "global_batch": 4,
-    }
+    identity = data.identity
+    arguments = r"classes=\['cats', 'horses'\], image_size=8, channels=3, files='[0-9a-f]{16}'"
+    assert re.fullmatch(rf"ImageFolder\({arguments}\)", identity.pop("data"))
+    assert identity == {"samples": 17, "global_batch": 4}
     reference = datasets.ImageFolder(str(tmp_path))
     truth = {load_image(path, (3, 8, 8)).numpy().tobytes(): label for path, label in reference.imgs}
     seen = batches(data)
@@ -67,6 +68,60 @@ def test_an_image_folders_classes_are_its_sub_folders(tmp_path):
         assert labels.tolist() == [truth[image.numpy().tobytes()] for image in x]
     images = [image.numpy().tobytes() for x, _ in seen for image in x]
     assert len(set(images)) == 16
+
+
+def test_the_identity_changes_with_the_files(tmp_path):
+    for number, size in enumerate((3, 5)):
+        (tmp_path / "set" / "deep").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / "deep" / f"{number}.png").write_bytes(b"x" * size)
+
+    def data():
+        return ImageFolder(tmp_path / "set", image_size=8).identity["data"]
+
+    lines = b"deep/0.png 3\ndeep/1.png 5\n"
+    before = data()
+    assert f"files='{hashlib.blake2b(lines, digest_size=8).hexdigest()}'" in before
+    (tmp_path / "set").rename(tmp_path / "moved")
+    (tmp_path / "moved").rename(tmp_path / "set")
+    assert data() == before
+    (tmp_path / "set" / "deep" / "1.png").write_bytes(b"y" * 6)
+    other_size = data()
+    (tmp_path / "set" / "deep" / "1.png").rename(tmp_path / "set" / "deep" / "2.png")
+    assert len({before, other_size, data()}) == 3
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
+def test_grey_levels_of_16_bits_are_scaled(tmp_path, mode):
+    levels = np.arange(0, 65536, 1024).reshape(8, 8)
+    levels[0, 1], levels[-1, -1] = 128, 65535
+    kinds = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4"}
+    image = Image.frombytes(mode, (8, 8), levels.astype(kinds[mode]).tobytes())
+    image.save(tmp_path / "image.tif")
+    with Image.open(tmp_path / "image.tif") as opened:
+        assert opened.mode == mode
+    expected = torch.from_numpy(np.rint(levels / 257).astype(np.uint8))
+    assert expected[0, :2].tolist() == [0, 0]
+    assert expected[-1, -1] == 255
+    assert torch.equal(load_image(tmp_path / "image.tif", (1, 8, 8))[0], expected)
+    colour = load_image(tmp_path / "image.tif", (3, 8, 8))
+    assert torch.equal(colour, expected.expand(3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        (
+            np.ones((8, 8), np.float32),
+            r"^Image .*1\.tif must be .* pixels are floats, mode F, whose",
+        ),
+        (np.full((8, 8), 70_000, np.int32), r"^Image .*1\.tif must be .* integers beyond 16 bits"),
+        (np.full((8, 8), -1, np.int32), r"^Image .*1\.tif must be .* integers beyond 16 bits"),
+    ],
+)
+def test_levels_without_a_known_white_are_refused(tmp_path, values, match):
+    Image.fromarray(values).save(tmp_path / "1.tif")
+    with pytest.raises(ValueError, match=match):
+        batches(ImageFolder(tmp_path, image_size=8, batch_size=1))
 
 
 def test_workers_and_memory_change_nothing_about_the_batches(tmp_path):
@@ -251,3 +306,30 @@ def test_celeba_is_refused_when_missing_or_corrupt_and_downloaded_only_when_told
         ValueError, match=r"list_eval_partition\.txt must hold lines of a file name"
     ):
         CelebA(tmp_path).setup()
+
+
+def test_celebas_identity_follows_its_list(tmp_path):
+    write_celeba(tmp_path)
+
+    def data(split):
+        return CelebA(tmp_path, image_size=8, split=split, num_workers=0).identity["data"]
+
+    before = data("train")
+    names = b"".join(b"%06d.jpg\n" % number for number in range(1, 6))
+    assert f"files='{hashlib.blake2b(names, digest_size=8).hexdigest()}'" in before
+    assert data("valid").split("files=")[1] != before.split("files=")[1]
+    partition = tmp_path / "celeba" / "list_eval_partition.txt"
+    partition.write_text(partition.read_text().replace("000001.jpg", "000099.jpg"))
+    assert data("train") != before
+
+
+def test_celeba_without_a_network_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    def offline(*arguments, **more):
+        raise RuntimeError("To download files from GDrive,\n'gdown' is required.")
+
+    monkeypatch.setattr(datasets, "CelebA", offline)
+    wanted = (
+        r"^`download` needs the network, but CelebA could not be fetched into '.*': To .*red\.$"
+    )
+    with pytest.raises(ConnectionError, match=wanted):
+        CelebA(tmp_path, download=True).setup()

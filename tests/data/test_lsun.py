@@ -108,3 +108,19 @@ def test_lsun_reads_keys_and_images_from_its_database(tmp_path, lmdb, num_worker
     (folder / "3.webp").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"^Image 3\.webp in .*bridge_train_lmdb must be a compl"):
         batches(data)
+
+
+@pytest.mark.usefixtures("lmdb")
+def test_the_identity_follows_the_database(tmp_path):
+    folder = tmp_path / "tower_val_lmdb"
+    folder.mkdir()
+
+    def identity(size):
+        (folder / "data.mdb").write_bytes(b"x" * size)
+        return LSUN(tmp_path, "tower", split="val", batch_size=1).identity
+
+    first = identity(10)
+    assert first["samples"] == 1
+    assert "files='" in first["data"]
+    assert identity(10) == first
+    assert identity(11)["data"] != first["data"]

@@ -5,17 +5,21 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import nullcontext
 
 import lightning
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins import MixedPrecision
+from PIL import Image
 from support import LATENT, differences, load, mlp_game, points, state_of, trainer
 from torch import nn
 
+from gan_lightning import networks
 from gan_lightning.callbacks import GANCheckpoint
-from gan_lightning.data import GaussianGrid
+from gan_lightning.data import GaussianGrid, ImageFolder
 from gan_lightning.families import MinimaxGAN, NonSaturatingGAN
 from gan_lightning.regularizers import R1
 
@@ -208,6 +212,69 @@ def test_a_foreign_checkpoint_is_refused(tmp_path):
         ValueError, match="family NonSaturatingGAN but it is of none of gan_lightning's"
     ):
         game.on_load_checkpoint({"state_dict": {}})
+
+
+@pytest.mark.parametrize(
+    ("game", "match"),
+    [
+        (
+            lambda: noisy_game(ema_halflife=None),
+            r"first in `generator_ema\.0\.weight`: shape \(16, 4\) in the checkpoint, nothing here",
+        ),
+        (
+            lambda: mlp_game(NonSaturatingGAN),
+            r"first in `generator\.body\..*`: nothing in the checkpoint, shape \(.*\) here\.$",
+        ),
+    ],
+    ids=["more", "other names"],
+)
+def test_weights_of_other_networks_are_refused(tmp_path, game, match):
+    t = trainer(max_steps=2, callbacks=[GANCheckpoint(tmp_path)])
+    t.fit(noisy_game(), datamodule=points())
+    with pytest.raises(ValueError, match=f"^`checkpoint` must hold the weights .*{match}"):
+        trainer(max_steps=4).fit(
+            game(), datamodule=points(), ckpt_path=tmp_path / "last.ckpt", weights_only=True
+        )
+
+
+def test_a_damaged_checkpoint_is_refused_in_one_sentence(tmp_path):
+    t = trainer(max_steps=2, callbacks=[GANCheckpoint(tmp_path, every_n_steps=1)])
+    t.fit(noisy_game(), datamodule=points())
+    last = tmp_path / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:500])
+    wanted = r"^`ckpt_path` must be a file .*last\.ckpt' .*, for `ckpt_path`, is .*step=1\.ckpt'\.$"
+    with pytest.raises(ValueError, match=wanted):
+        trainer(max_steps=4, callbacks=[GANCheckpoint(tmp_path)]).fit(
+            noisy_game(), datamodule=points(), ckpt_path=last, weights_only=True
+        )
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_another_folder_of_images_is_refused(tmp_path, ours):
+    def folder(name, shade):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            pixels = np.random.default_rng(number).integers(0, shade, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+        return ImageFolder(tmp_path / name, image_size=8, batch_size=2)
+
+    def game():
+        torch.manual_seed(0)
+        return NonSaturatingGAN(*networks.mlp((3, 8, 8), 4, width=8, depth=2), 4)
+
+    checkpoint = tmp_path / "checkpoints"
+    first = folder("first", 256)
+    trainer(max_steps=2, callbacks=[GANCheckpoint(checkpoint)]).fit(game(), datamodule=first)
+    data = ImageFolder(tmp_path / "first", 8, 2) if ours else folder("second", 3)
+    expected = (
+        nullcontext()
+        if ours
+        else pytest.raises(ValueError, match=r"`data` must be .*files=.* but got .*files=")
+    )
+    with expected:
+        trainer(max_steps=4).fit(
+            game(), datamodule=data, ckpt_path=checkpoint / "last.ckpt", weights_only=True
+        )
 
 
 SCRIPT = textwrap.dedent(

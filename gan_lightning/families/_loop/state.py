@@ -234,7 +234,7 @@ class AbstractGAN(lightning.LightningModule):
         checkpoint[resume.KEY] = resume.record(self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another family, data set, batch size or seed.
+        """Refuse a checkpoint of another family, other networks, data set, batch size or seed.
 
         Raises:
             ValueError: When the checkpoint cannot be continued exactly.
