@@ -4,6 +4,11 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torchvision.py)
+
+# isort: split
+
+import lightning
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,6 +68,51 @@ def plain_loop(
         if logging:
             torch.stack([value.detach() for value in row]).tolist()
         yield average
+
+
+class BareModule(lightning.LightningModule):
+    """The plain loop in a LightningModule: what Lightning's manual optimization costs by itself."""
+
+    def __init__(self, game: Game) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator = game.networks()
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.latent_dim, self.step = game.latent_dim, 0
+
+    def configure_optimizers(self):
+        """D's and G's Adam."""
+        players = (self.discriminator, self.generator)
+        return [Adam(p.parameters(), 2e-4, betas=(0.5, 0.999)) for p in players]
+
+    def on_train_start(self):
+        """Walk the modules once."""
+        self.g, self.d = list(self.generator.parameters()), list(self.discriminator.parameters())
+        self.averaged = list(self.average.parameters())
+
+    def training_step(self, x, batch_idx):
+        """One update of each player."""
+        generator, discriminator = self.generator, self.discriminator
+        adam_d, adam_g = self.optimizers()
+        self.step += 1
+        _flip(self.g, False)
+        adam_d.zero_grad()
+        d_real = discriminator(x)
+        d_fake = discriminator(generator(torch.randn(len(x), self.latent_dim)))
+        self.manual_backward(
+            functional.softplus(-d_real).mean() + functional.softplus(d_fake).mean()
+        )
+        _flip(self.g, True)
+        adam_d.step()
+        _flip(self.d, False)
+        adam_g.zero_grad()
+        d_fake = discriminator(generator(torch.randn(len(x), self.latent_dim)))
+        self.manual_backward(functional.softplus(-d_fake).mean())
+        _flip(self.d, True)
+        adam_g.step()
+        beta = 0.5 ** (len(x) / min(10_000, 0.05 * self.step * len(x)))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.averaged, self.g, 1 - beta)
 
 
 def usual_loop(game: Game, data: Iterable[Tensor], reuse_fakes: bool = False) -> Iterator[None]:

@@ -32,7 +32,7 @@ import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torc
 
 import lightning
 import torch
-from loops import Game, plain_loop, usual_loop
+from loops import BareModule, Game, plain_loop, usual_loop
 from machine import describe, has_bfloat16
 
 from gan_lightning import NonSaturatingGAN, networks
@@ -106,13 +106,24 @@ def library(game: Game, warm_up: int, batches: int, precision: str = "32-true") 
     if channels_last:
         model.to(memory_format=torch.channels_last)
     data = Batches(game.image_shape, game.batch_size, channels_last)
+    return fitting(model, data, warm_up, batches, precision, steps_a_batch=1)
+
+
+def lightning_alone(game: Game, warm_up: int, batches: int) -> Contestant:
+    """The plain loop in a LightningModule; Lightning counts both players' steps there."""
+    data = Batches(game.image_shape, game.batch_size)
+    return fitting(BareModule(game), data, warm_up, batches, "32-true", steps_a_batch=2)
+
+
+def fitting(model, data, warm_up, batches, precision, steps_a_batch) -> Contestant:
+    """A fit of some batches, again and again."""
 
     def fit() -> Seconds:
         watch = Stopwatch(warm_up, batches)
         trainer = lightning.Trainer(
             accelerator="cpu",
             precision=precision,
-            max_steps=warm_up + batches,
+            max_steps=steps_a_batch * (warm_up + batches),
             callbacks=[watch],
             log_every_n_steps=LOG_EVERY,
             logger=False,
@@ -216,6 +227,9 @@ def comparisons(quick: bool) -> list[Comparison]:
     game = Game(image, 100, batch, lambda: networks.dcgan(image, 100, width))
     points = Game((2,), 16, 64, lambda: networks.mlp((2,), 16, 128))
     toy = same_arithmetic(points, *((5, 20) if quick else (50, 500)))
+    toy["the plain loop in a LightningModule"] = lightning_alone(
+        points, *((5, 20) if quick else (50, 500))
+    )
     name = f"DCGAN {size}x{size}, width {width}, batch {batch}"
     return [
         Comparison(
