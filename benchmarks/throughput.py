@@ -285,6 +285,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--rounds", type=int, help="turns of each contestant (12; quick: 2)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes; print, write nothing")
+    parser.add_argument("--only", default="", help="comparisons whose title holds this text")
     parser.add_argument("--output", type=Path, help="where to write (results/throughput.md)")
     arguments = parser.parse_args()
     rounds = arguments.rounds or (2 if arguments.quick else 12)
@@ -297,10 +298,13 @@ def main() -> None:
         "Times are minima over the rounds; speeds are relative to a table's first line.",
     ]
     for comparison in comparisons(arguments.quick):
+        if arguments.only not in comparison.title:
+            continue
         comparison.run(rounds)
         sections.append(table(comparison))
         print(sections[-1], flush=True)
-    output = arguments.output or (None if arguments.quick else RESULTS)
+    partial = arguments.quick or arguments.only
+    output = arguments.output or (None if partial else RESULTS)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text("\n\n".join(sections) + "\n", encoding="utf-8")

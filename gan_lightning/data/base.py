@@ -1,5 +1,6 @@
 """The base of all data modules."""
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -178,6 +179,9 @@ class AbstractGANData(LightningDataModule, ABC):
         return min(overfit, batches) if isinstance(overfit, int) else max(1, int(overfit * batches))
 
 
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
 @contextmanager
 def fetching(name: str, root: Path) -> Iterator[None]:
     """Say in one sentence that a download failed.
@@ -188,10 +192,13 @@ def fetching(name: str, root: Path) -> Iterator[None]:
 
     Raises:
         ConnectionError: If anything is raised inside: torchvision, urllib and gdown have all kinds.
+        OSError: As it is, if the disk is full or the folder may not be written.
     """
     try:
         yield
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConnectionError(
             f"`download` needs the network, but {name} could not be fetched into '{root}': {reason}"

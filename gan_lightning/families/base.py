@@ -99,6 +99,8 @@ class AbstractAlternatingGAN(AbstractGAN):
             if not self.compile_networks:
                 raise
             raise checks.not_compiled(error) from error  # some machines lack a compiler
+        finally:
+            self.draws.window = None  # also after an exception, when the module is used by hand
 
     def _play(self, run: Run, x: Tensor, given: Given) -> None:
         due = (self.discriminator_updates + 1) % self.discriminator_steps == 0
@@ -151,7 +153,6 @@ class AbstractAlternatingGAN(AbstractGAN):
                 if run.logging:
                     run.note(objective.scalars(player.name), share)
                 start = stop
-        draws.window = None
 
     def _chunks(self, x: Tensor, given: Given) -> Iterable[tuple[Tensor, ...]]:
         if self.micro_batches == 1:

@@ -14,6 +14,7 @@ from torchvision import datasets
 from torchvision.transforms import functional as TF
 
 from gan_lightning.data import CelebA, ImageFolder
+from gan_lightning.data.base import fetching
 from gan_lightning.data.disk import load_image
 
 # Python 3.12 warns of forking a process that has threads; torch's workers are forked.
@@ -333,3 +334,9 @@ def test_celeba_without_a_network_is_refused_in_one_sentence(tmp_path, monkeypat
     )
     with pytest.raises(ConnectionError, match=wanted):
         CelebA(tmp_path, download=True).setup()
+
+
+def test_a_full_disk_is_no_failure_of_the_network(tmp_path):
+    with pytest.raises(OSError, match="No space left") as caught, fetching("CIFAR10", tmp_path):
+        raise OSError(28, "No space left on device")
+    assert not isinstance(caught.value, ConnectionError)

@@ -68,6 +68,7 @@ def test_an_exception_inside_a_turn_puts_requires_grad_back():
     with pytest.raises(ZeroDivisionError):
         trainer(max_steps=1).fit(game, datamodule=points())
     assert all(p.requires_grad for p in game.parameters() if p not in _averaged(game))
+    assert game.noise(5).shape == (5, LATENT)  # no batch's window is left
 
 
 def _averaged(game):
