@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from gan_lightning import networks
 from gan_lightning.data import GaussianRing
+from gan_lightning.data.base import AbstractGANData
+from gan_lightning.data.batches import MemorySamples
 
 LATENT = 4
 
@@ -51,6 +53,23 @@ def trainer(**kwargs: Any) -> lightning.Trainer:
 
 def _is_checkpoint(callback: Any) -> bool:
     return isinstance(callback, lightning.pytorch.callbacks.Checkpoint)
+
+
+class LabelledPoints(AbstractGANData):
+    """Three clusters on a line, labelled; where `every` is 2, every second label is missing."""
+
+    def __init__(self, batch_size: int = 8, batches: int = 11, every: int = 1) -> None:
+        super().__init__((2,), 3, batch_size, {})
+        self._count = batch_size * batches + 3
+        self._every = every
+
+    def read(self) -> MemorySamples:
+        random = torch.Generator().manual_seed(0)
+        labels = torch.arange(self._count) % 3
+        noise = torch.randn(self._count, 2, generator=random)
+        x = labels[:, None] - 1 + 0.1 * noise
+        labels[torch.arange(self._count) % self._every != 0] = -1
+        return MemorySamples(x, labels)
 
 
 class Rows(DummyLogger):

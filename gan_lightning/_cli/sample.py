@@ -73,7 +73,7 @@ def _labels(text: str | None, number: int, model: AbstractGAN) -> Tensor | None:
     """One label a sample, ``(number,)``: the given classes in turn."""
     if text is None:
         return None
-    if not model.uses_labels:
+    if not model.conditional:
         raise ValueError(
             f"`--labels` must be left out for a {type(model).__name__}, which knows no classes, "
             f"got '{text}'."

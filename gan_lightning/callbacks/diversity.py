@@ -57,7 +57,7 @@ class SampleDiversity(Callback):
             raise ValueError(
                 f"`SampleDiversity` needs batches of at least 2 samples, got {len(x)}."
             )
-        given = labels[:n] if module.uses_labels and labels is not None else None
+        given = labels[:n] if module.conditional and labels is not None else None
         samples = module.sample(n, given, seed=self.seed)
         real = mean_pairwise_distance(x[:n])
         fake = mean_pairwise_distance(samples)

@@ -155,7 +155,7 @@ def _labels(
 ) -> Tensor | None:
     """One class a row, over and over; None for families without labels or data without classes."""
     classes: int | None = data_facts(trainer).get("num_classes")
-    if not module.uses_labels or classes is None:
+    if not module.conditional or classes is None:
         return None
     return torch.arange(number) // nrow % classes
 

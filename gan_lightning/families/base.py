@@ -21,11 +21,13 @@ from lightning.pytorch.strategies import ParallelStrategy
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan_lightning.families._loop import checks
+from gan_lightning.families._loop import checks, conditions
 from gan_lightning.families._loop.averaging import decay, evaluating
+from gan_lightning.families._loop.batches import unpack
 from gan_lightning.families._loop.draws import Draws, Purpose, Window, seeded_layers
 from gan_lightning.families._loop.objective import Objective
 from gan_lightning.families._loop.players import Player
+from gan_lightning.families._loop.ranks import mean_over_ranks
 from gan_lightning.families._loop.resume import read_checkpoint
 from gan_lightning.families._loop.run import Run
 from gan_lightning.families._loop.state import AbstractGAN, HasRealTarget
@@ -61,6 +63,9 @@ class AbstractAlternatingGAN(AbstractGAN):
     def generator_loss(self, x: Tensor, *given: Any, **nothing: Any) -> Objective:
         """G's cost; D's parameters take no gradients here, but they flow through D to the fakes."""
 
+    def on_discriminator_moved(self) -> None:
+        """What a family does to D after each of its updates (WGAN clips its weights)."""
+
     def noise(self, n: int) -> Tensor:
         """z ~ N(0, I), `(n, latent_dim)`: these samples' rows of a draw for the global batch."""
         return self.draws.normal(n, self.latent_dim)
@@ -75,7 +80,10 @@ class AbstractAlternatingGAN(AbstractGAN):
 
     @property
     def draws(self) -> Draws:
-        """Random draws for losses and regularizers; called by hand, they follow torch's seed."""
+        """Random draws for losses and regularizers; called by hand, they follow torch's seed.
+
+        `draws.integers(n, high)` gives labels and categorical codes.
+        """
         if self._draws is not None:
             return self._draws
         like = next(self.generator.parameters())
@@ -91,7 +99,7 @@ class AbstractAlternatingGAN(AbstractGAN):
             RuntimeError: When the networks are to be compiled and the compiler fails.
         """
         run = self._running()
-        x, given = self._unpack(run, batch)
+        x, given = unpack(self, run, batch)
         try:
             with seeded_layers(self.run_seed, self.discriminator_updates, run.rank, x.device):
                 self._play(run, x, given)
@@ -154,6 +162,14 @@ class AbstractAlternatingGAN(AbstractGAN):
                     run.note(objective.scalars(player.name), share)
                 start = stop
 
+    def mean_over_ranks(self, statistic: Tensor) -> Tensor:
+        """The mean of a statistic over all processes, with gradients to each one's part of it.
+
+        For costs that couple the samples of a batch; see `_loop/ranks.py`.
+        """
+        world_size = 1 if self._run is None else self._run.world_size
+        return mean_over_ranks(statistic, world_size)
+
     def _chunks(self, x: Tensor, given: Given) -> Iterable[tuple[Tensor, ...]]:
         if self.micro_batches == 1:
             return ((x, *given),)
@@ -167,7 +183,11 @@ class AbstractAlternatingGAN(AbstractGAN):
         objective = cost(x, *given)
         for regularizer in self.regularizers:
             if regularizer.player == player.name:
-                penalty = regularizer.penalty(self, x, objective.x_fake, *given)
+                real = objective.real or self.inputs(x, *given)
+                fake = objective.fake
+                if fake is None and objective.x_fake is not None:
+                    fake = (objective.x_fake, *real[1:])
+                penalty = regularizer.penalty(self, real, fake)
                 objective.loss = objective.loss + penalty
                 objective.logs[f"penalty/{regularizer.name}"] = penalty
         return objective
@@ -184,6 +204,7 @@ class AbstractAlternatingGAN(AbstractGAN):
         scale = 1.0 if player.scheduler is None else self._running().loss_scale()
         if player.name == "discriminator":
             self.trainer.strategy.optimizer_step(player.optimizer.optimizer, _no_closure)
+            self.on_discriminator_moved()
         else:
             player.optimizer.step()
         # The loss scale falls when a step is skipped, and a skipped step is no update.
@@ -201,8 +222,9 @@ class AbstractAlternatingGAN(AbstractGAN):
             run.row[f"grad_norm/{player.name}"] = norm
 
     def _average(self, run: Run, images: int) -> None:
-        if run.averager is not None and self.ema_halflife is not None:
-            run.averager.update(decay(images, self.images_seen, self.ema_halflife))
+        for averager in run.averagers:
+            assert self.ema_halflife is not None  # else there is no average
+            averager.update(decay(images, self.images_seen, self.ema_halflife))
 
     def _log_losses(self, run: Run) -> None:
         """One row: means over micro-batches and ranks."""
@@ -252,21 +274,14 @@ class AbstractAlternatingGAN(AbstractGAN):
             )
         return self._run
 
-    def _unpack(self, run: Run, batch: Any) -> tuple[Tensor, Given]:
-        """x and what is given beside it; a batch is x, (x,) or (x, labels)."""
-        x, *rest = checks.parts(batch)
-        if self.uses_labels and not rest:
-            raise ValueError(
-                f"`batch` must be (x, labels) for {type(self).__name__} but it holds no labels."
-            )
-        given = tuple(rest[:1]) if self.uses_labels else ()
-        if run.checked != len(x):  # the first batch, and a shorter one at an epoch's end
-            checks.batch(x, self.micro_batches, (self.generator, self.discriminator))
-            if run.checked == 0:
-                self.check_networks(x[:2].to(run.dtype), *(g[:2] for g in given))
-            run.checked = len(x)
-        run.finite.see(x)
-        return x.to(run.dtype), given
+    def check_labels(self, labels: Tensor) -> None:
+        """Refuse the labels of a batch.
+
+        Raises:
+            ValueError: When they are not integers in 0, ..., num_classes - 1.
+        """
+        assert self.num_classes is not None  # see checks.labels_have_a_use
+        conditions.classes(labels, self.num_classes)
 
     def check_networks(self, x: Tensor, *given: Tensor) -> None:
         """Refuse networks that do not fit the data, on a few samples in evaluation mode.
@@ -277,14 +292,15 @@ class AbstractAlternatingGAN(AbstractGAN):
         z = self.latent(len(x), seed=0).to(x)
         with torch.no_grad(), evaluating(self.generator, self.discriminator):
             with checks.runs("generator", f"z of shape {tuple(z.shape)}"):
-                x_fake = self.generate(self.generator, z, given[0] if given else None)
+                labels = given[0] if given and self.conditional else None
+                x_fake = self.generate(self.generator, z, labels)
             checks.same_shape(x, x_fake)
             with (
                 checks.runs("discriminator", f"samples of shape {tuple(x.shape)}"),
                 checks.no_probability(self.discriminator) as returned,
             ):
-                returned.append(self.discriminator(x, *given))
-            checks.one_logit(x, returned[0])
+                returned.append(self.judge(*self.inputs(x, *given)))
+            checks.one_logit(len(x), returned[0], self.samples_per_input)
 
 
 def _no_closure() -> None:

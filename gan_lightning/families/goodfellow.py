@@ -55,20 +55,20 @@ class AbstractGoodfellowGAN(AbstractAlternatingGAN, HasRealTarget):
             )
         self._real_target = value
 
-    def discriminator_loss(self, x: Tensor) -> Objective:
+    def discriminator_loss(self, x: Tensor, *labels: Tensor) -> Objective:
         """Cross-entropy of D on reals and fakes, normalised (batch norm) apart from each other."""
-        x_fake = self.generator(self.noise(len(x)))
-        d_real = self.discriminator(x)
-        d_fake = self.discriminator(x_fake)
+        x_fake = self.generator(self.noise(len(x)), *labels)
+        d_real = self.discriminator(x, *labels)
+        d_fake = self.discriminator(x_fake, *labels)
         loss = losses.discriminator_loss(
             d_real, d_fake, real_target=self.real_target, fake_target=self.fake_target
         )
         return Objective(loss, d_real, d_fake, x_fake)
 
-    def generator_loss(self, x: Tensor) -> Objective:
+    def generator_loss(self, x: Tensor, *labels: Tensor) -> Objective:
         """The generator's cost on fresh fakes."""
-        x_fake = self.generator(self.noise(len(x)))
-        d_fake = self.discriminator(x_fake)
+        x_fake = self.generator(self.noise(len(x)), *labels)
+        d_fake = self.discriminator(x_fake, *labels)
         loss, counts = self.generator_cost(d_fake)
         return Objective(loss, d_fake=d_fake, x_fake=x_fake, counts=counts)
 

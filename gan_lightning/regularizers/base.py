@@ -5,13 +5,22 @@ from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor, nn
 
+Inputs = tuple[Tensor, ...]
+
 
 class Game(Protocol):
     """What a regularizer sees of the family that it belongs to."""
 
     @property
     def discriminator(self) -> nn.Module:
-        """D: ``discriminator(x, *given)`` gives one logit a sample."""
+        """The network D."""
+
+    @property
+    def samples_per_input(self) -> int:
+        """Samples that D judges together: 1, or the m of a packed discriminator."""
+
+    def judge(self, *inputs: Tensor) -> Tensor:
+        """D's logits of all that it is shown, one for each ``samples_per_input`` samples."""
 
     def uniform(self, n: int, *shape: int) -> Tensor:
         """This process's n rows of a draw from U[0, 1) for the global batch, ``(n, *shape)``."""
@@ -31,15 +40,15 @@ class AbstractRegularizer(ABC):
     player: ClassVar[Literal["discriminator", "generator"]] = "discriminator"
 
     @abstractmethod
-    def penalty(self, game: Game, x: Tensor, x_fake: Tensor | None, *given: Tensor) -> Tensor:
+    def penalty(self, game: Game, real: Inputs, fake: Inputs | None) -> Tensor:
         """Return the term, its weight included.
 
         Args:
             game: The family at play.
-            x: Real samples, ``(N, ...)``.
-            x_fake: Generated samples, ``(N, ...)``, without a graph in the discriminator's turn;
-                None in a family whose loss makes none.
-            *given: What the discriminator is given beside the samples, N rows each.
+            real: What D is shown of the real samples: x ``(N, ...)`` and whatever stands beside
+                it, labels or codes, N rows each.
+            fake: The same of generated samples, without a graph in the discriminator's turn; None
+                in a family whose loss makes none.
 
         Returns:
             A scalar.

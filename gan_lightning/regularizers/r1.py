@@ -3,10 +3,10 @@
 import math
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from gan_lightning.regularizers.base import AbstractRegularizer, Game
+from gan_lightning.regularizers.base import AbstractRegularizer, Game, Inputs
+from gan_lightning.regularizers.gradients import squared_gradient_norms
 
 
 class R1(AbstractRegularizer):
@@ -38,11 +38,6 @@ class R1(AbstractRegularizer):
             raise ValueError(f"`gamma` must be a positive number, got {gamma}.")
         self.gamma = gamma
 
-    def penalty(self, game: Game, x: Tensor, x_fake: Tensor | None, *given: Tensor) -> Tensor:
-        """Return the penalty at x ``(N, ...)``, a scalar with a graph to D's parameters."""
-        with torch.autocast(x.device.type, enabled=False):  # half precision puts it over 1 % off
-            x = x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_()
-            d_real = game.discriminator(x, *given)
-            (gradient,) = torch.autograd.grad(d_real.sum(), x, create_graph=True)
-            squared_norms = gradient.flatten(1).square().sum(1)
-            return self.gamma / 2 * squared_norms.mean()
+    def penalty(self, game: Game, real: Inputs, fake: Inputs | None) -> Tensor:
+        """Return the penalty at the real samples, a scalar with a graph to D's parameters."""
+        return self.gamma / 2 * squared_gradient_norms(game, real).mean()

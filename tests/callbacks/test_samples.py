@@ -145,8 +145,6 @@ def test_bad_arguments_are_refused():
 class LabelledGame(AbstractAlternatingGAN):
     """A conditional family whose generator paints a sample in the grey of its label."""
 
-    uses_labels = True
-
     def discriminator_loss(self, x, labels):
         x_fake = self.generator(self.noise(len(x)))
         d_real, d_fake = self.discriminator(x), self.discriminator(x_fake)
@@ -177,7 +175,8 @@ def test_a_class_a_row(tmp_path):
     generator, discriminator = networks.mlp((1, 8, 8), 4, width=8, depth=2)
     logger = SampleLogger(number=10, nrow=2, directory=tmp_path)
     fit = trainer(max_steps=1, callbacks=[logger])
-    fit.fit(LabelledGame(generator, discriminator, 4), Labelled())
+    game = LabelledGame(generator, discriminator, 4, num_classes=3, conditional=True)
+    fit.fit(game, Labelled())
     grid = pixels(tmp_path / "step_000001.png")
     tops = [2 + row * (48 + 12 + 2) for row in range(5)]
     assert [grid[top + 20, 20] for top in tops] == [0, 64, 128, 0, 64]

@@ -37,6 +37,29 @@ def arguments(module: AbstractGAN) -> None:
     positive_or_none("ema_halflife", module.ema_halflife)
     known_updates(module.updates)
     gives_logits(module.discriminator)
+    labels_have_a_use(module)
+    if module.micro_batches > 1 and module.whole_batch_because is not None:
+        raise ValueError(
+            f"`micro_batches` must be 1 for {type(module).__name__}, because "
+            f"{module.whole_batch_because}, but got {module.micro_batches}."
+        )
+
+
+def labels_have_a_use(module: AbstractGAN) -> None:
+    """Refuse conditions without classes, and on families that cannot hand them on."""
+    if module.num_classes is not None:
+        positive_integer("num_classes", module.num_classes)
+    if not module.conditional:
+        return
+    if module.unconditional_because is not None:
+        raise ValueError(
+            f"`conditional` must be False for {type(module).__name__}, because "
+            f"{module.unconditional_because}, but got True."
+        )
+    if module.num_classes is None:
+        raise ValueError(
+            f"`num_classes` must be given for a conditional {type(module).__name__} but got None."
+        )
 
 
 def positive_integer(name: str, value: int) -> None:
@@ -177,6 +200,26 @@ def clipping_sees_true_gradients(trainer: lightning.Trainer, clips: Sequence[flo
             )
 
 
+def latent_codes(z: Tensor, shape: tuple[int, int]) -> None:
+    """Refuse z that no generator can take."""
+    if not z.is_floating_point():
+        raise ValueError(f"`z` must be floating-point but got {z.dtype}.")
+    if z.shape != shape:
+        raise ValueError(
+            f"`z` must have the shape (n, latent_dim) = {shape} but got {tuple(z.shape)}."
+        )
+
+
+def packs(n: int, micro_batches: int, samples_per_input: int) -> None:
+    """Refuse a batch that cannot be cut into the packs of a packed discriminator."""
+    sizes = {len(chunk) for chunk in torch.empty(n).chunk(micro_batches)}
+    if any(size % samples_per_input for size in sizes):
+        raise ValueError(
+            f"`batch_size` must give (micro-)batches that the {samples_per_input} samples of a "
+            f"pack divide but got {n} in {micro_batches} micro-batch(es)."
+        )
+
+
 def batch(x: Tensor, micro_batches: int, networks: Sequence[nn.Module]) -> None:
     """Refuse a first batch that cannot be trained on, whatever the family."""
     if not isinstance(x, Tensor) or not x.is_floating_point() or x.dim() < 2:
@@ -222,12 +265,14 @@ def same_shape(x: Tensor, x_fake: Tensor) -> None:
         )
 
 
-def one_logit(x: Tensor, logits: Tensor) -> None:
-    """Refuse a discriminator that does not give one logit for each of the samples `x`."""
-    if logits.shape not in {(len(x),), (len(x), 1)}:
+def one_logit(n: int, logits: Tensor, samples_per_input: int = 1) -> None:
+    """Refuse a discriminator that does not give one logit for each (pack) of n samples."""
+    inputs = n // samples_per_input
+    if logits.shape not in {(inputs,), (inputs, 1)}:
+        unit = "sample" if samples_per_input == 1 else f"pack of {samples_per_input} samples"
         raise ValueError(
-            "`discriminator` must return one logit a sample, (N,) or (N, 1), but gives "
-            f"{tuple(logits.shape)} for {len(x)} samples."
+            f"`discriminator` must return one logit a {unit}, (N,) or (N, 1), but gives "
+            f"{tuple(logits.shape)} for {n} samples."
         )
 
 

@@ -17,6 +17,9 @@ class Objective:
         d_real: Logits of real samples, `(N,)` or `(N, 1)`, for the log; None where there are none.
         d_fake: Logits of fakes, likewise.
         x_fake: The fakes, for regularizers that need them.
+        real: All that D was shown of the real samples, if that is not `inputs(x, *given)`.
+        fake: All that D was shown of the fakes, if that is not x_fake and, beside it, what stands
+            beside x.
         logs: More scalars for the log, by their full name (`penalty/<name>`, ...).
         counts: Scalars of which the log shows the mean over all updates since its last row.
     """
@@ -25,6 +28,8 @@ class Objective:
     d_real: Tensor | None = None
     d_fake: Tensor | None = None
     x_fake: Tensor | None = None
+    real: tuple[Tensor, ...] | None = None
+    fake: tuple[Tensor, ...] | None = None
     logs: dict[str, Tensor] = field(default_factory=dict)
     counts: dict[str, Tensor] = field(default_factory=dict)
 

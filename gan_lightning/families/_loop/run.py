@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ class Run:
 
     discriminator: Player
     generator: Player
-    averager: Averager | None
+    averagers: Sequence[Averager]
     scaler: torch.amp.GradScaler | None
     world_size: int
     rank: int
@@ -81,11 +82,10 @@ class Run:
             module.generator_schedule,
             module.clip_generator,
         )
-        average = module.generator_ema
         return cls(
             discriminator,
             generator,
-            None if average is None else Averager(average, module.generator),
+            [Averager(average, network) for average, network in module.averages()],
             getattr(module.trainer.precision_plugin, "scaler", None),
             module.trainer.world_size,
             module.global_rank,

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from gan_lightning.families._loop import averaging, checks, resume
+from gan_lightning.families._loop import averaging, checks, conditions, resume
 from gan_lightning.families._loop.latent import latent
+from gan_lightning.families._loop.networks import packing
 from gan_lightning.families._loop.players import make_scheduler, unique_parameters
 from gan_lightning.optim import GANAdam
 from gan_lightning.regularizers import AbstractRegularizer
@@ -60,6 +61,9 @@ class AbstractGAN(lightning.LightningModule):
             are summed before a player moves.
         ema_halflife: Half-life of the averaged generator, in images seen by D; None keeps none.
         compile_networks: Compile both networks in place, which keeps the names in checkpoints.
+        num_classes: Number of classes of the data; needed where labels are used.
+        conditional: Whether both networks are given labels: `generator(z, labels)` and
+            `discriminator(x, labels)`.
 
     Attributes:
         generator_ema: The averaged generator, or None; what `sample` uses.
@@ -68,12 +72,16 @@ class AbstractGAN(lightning.LightningModule):
         images_seen: Real images that D has seen, on all processes together.
         generator_stepped: Whether the last training step ended with a generator update.
         run_seed: The seed of `lightning.seed_everything`, or 0 when it was not called.
+        samples_per_input: Samples that D judges together: 1, or the m of a packed discriminator.
 
     Raises:
         ValueError: When an argument is out of range, or the discriminator returns probabilities.
     """
 
-    uses_labels: ClassVar[bool] = False
+    # Why a family cannot hand labels to its networks, or None where it can.
+    unconditional_because: ClassVar[str | None] = None
+    # Why a step's batch cannot be split, or None where it can.
+    whole_batch_because: ClassVar[str | None] = None
 
     # Set once or more per batch. nn.Module.__setattr__ looks through parameters, buffers and
     # modules first, which for Lightning's `_current_fx_name` alone (50 times a batch) shows in a
@@ -99,6 +107,8 @@ class AbstractGAN(lightning.LightningModule):
         micro_batches: int = 1,
         ema_halflife: float | None = 10_000,
         compile_networks: bool = False,
+        num_classes: int | None = None,
+        conditional: bool = False,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=_OBJECTS)
@@ -119,6 +129,9 @@ class AbstractGAN(lightning.LightningModule):
         self.micro_batches = micro_batches
         self.ema_halflife = ema_halflife
         self.compile_networks = compile_networks
+        self.num_classes = num_classes
+        self.conditional = conditional
+        self.samples_per_input = packing(discriminator)
         self.discriminator_schedule: LRScheduler | None = None
         self.generator_schedule: LRScheduler | None = None
         checks.arguments(self)
@@ -136,6 +149,19 @@ class AbstractGAN(lightning.LightningModule):
 
     # --- players ---------------------------------------------------------------------------------
 
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the losses are given the labels of a batch."""
+        return self.conditional
+
+    def inputs(self, x: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        """What D is shown of real samples: x, and beside it what the batch gives."""
+        return (x, *given)
+
+    def judge(self, *inputs: Tensor) -> Tensor:
+        """D's logits of its inputs, `(N,)` or `(N, 1)`: what regularizers take gradients of."""
+        return self.discriminator(*inputs)  # type: ignore[no-any-return]
+
     def generator_modules(self) -> Sequence[nn.Module]:
         """What moves in G's turn; families with heads or encoders of G's player add them."""
         return [self.generator]
@@ -143,6 +169,10 @@ class AbstractGAN(lightning.LightningModule):
     def discriminator_modules(self) -> Sequence[nn.Module]:
         """What moves in D's turn."""
         return [self.discriminator]
+
+    def averages(self) -> Sequence[tuple[nn.Module, nn.Module]]:
+        """Averaged copies, each with the network that it follows."""
+        return [] if self.generator_ema is None else [(self.generator_ema, self.generator)]
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[Any]]:
         """One optimizer a player, D's first, and the schedules there are."""
@@ -162,7 +192,7 @@ class AbstractGAN(lightning.LightningModule):
     def sample(
         self,
         n: int,
-        labels: Tensor | None = None,
+        labels: Tensor | Sequence[int] | int | None = None,
         *,
         seed: int | None = None,
         z: Tensor | None = None,
@@ -172,8 +202,9 @@ class AbstractGAN(lightning.LightningModule):
 
         Args:
             n: Number of samples.
-            labels: Classes `(n,)` int64, for conditional families.
-            seed: Draws the same z on every device; None draws fresh ones.
+            labels: Classes for a conditional family, `(n,)` integers, or one for all; None draws
+                them uniformly.
+            seed: Draws the same z and labels on every device; None draws fresh ones.
             z: Latent codes `(n, latent_dim)` to use instead of drawn ones.
             truncation: Draw z from the normal distribution truncated at this value.
 
@@ -181,28 +212,18 @@ class AbstractGAN(lightning.LightningModule):
             Images `(n, C, H, W)` in [-1, 1] or points `(n, D)`, on the module's device.
 
         Raises:
-            ValueError: When `n` is not positive, `z` has another shape, or labels are given to an
-                unconditional family.
+            ValueError: When `n` is not positive, `z` has another shape or is not floating-point,
+                or labels do not fit the family.
         """
-        if labels is not None and not self.uses_labels:
-            raise ValueError(
-                f"`labels` must be None for {type(self).__name__}, which is unconditional, "
-                f"but got {tuple(labels.shape)} labels."
-            )
+        classes = conditions.labels_of(self, n, labels, seed)
         z = self.latent(n, seed, truncation) if z is None else z
-        if z.shape != (n, self.latent_dim):
-            raise ValueError(
-                f"`z` must have the shape (n, latent_dim) = {(n, self.latent_dim)} "
-                f"but got {tuple(z.shape)}."
-            )
+        checks.latent_codes(z, (n, self.latent_dim))
         network = self.generator if self.generator_ema is None else self.generator_ema
         like = next(network.parameters())
         chunks = torch.split(z.to(like), _SAMPLE_BATCH)
-        given = (
-            [None] * len(chunks)
-            if labels is None
-            else torch.split(labels.to(like.device), _SAMPLE_BATCH)
-        )
+        given: Sequence[Tensor | None] = [None] * len(chunks)
+        if classes is not None:
+            given = torch.split(classes.to(like.device), _SAMPLE_BATCH)
         with torch.no_grad(), averaging.evaluating(network):
             return torch.cat([self.generate(network, *c) for c in zip(chunks, given, strict=True)])
 
@@ -211,12 +232,13 @@ class AbstractGAN(lightning.LightningModule):
         return latent(n, self.latent_dim, seed, truncation)
 
     def generate(self, generator: nn.Module, z: Tensor, labels: Tensor | None) -> Tensor:
-        """How `sample` calls a generator; conditional families pass their labels."""
-        return generator(z)  # type: ignore[no-any-return]
+        """How `sample` calls a generator: with labels, if there are any."""
+        x: Tensor = generator(z) if labels is None else generator(z, labels)
+        return x
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """The trained (not averaged) generator, as it is: `(N, latent_dim)` to samples."""
-        return self.generator(z)  # type: ignore[no-any-return]
+        return self.generate(self.generator, z, labels)
 
     # --- a run -----------------------------------------------------------------------------------
 
@@ -226,8 +248,9 @@ class AbstractGAN(lightning.LightningModule):
             checks.trainer_can_train_two_players(self.trainer)
             self.run_seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
             if self.compile_networks:
-                self.generator.compile()
-                self.discriminator.compile()
+                players = (*self.generator_modules(), *self.discriminator_modules())
+                for network in dict.fromkeys(players):
+                    network.compile()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Two counters are all that a resume needs beside weights, optimizers and schedules."""
