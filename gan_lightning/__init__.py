@@ -11,20 +11,50 @@ from gan_lightning import _torchvision as _torchvision  # before anything can im
 
 if TYPE_CHECKING:
     from gan_lightning.families import (
+        ACGAN,
+        CGAN,
         DCGAN,
+        FGAN,
+        LAPGAN,
+        LSGAN,
+        WGAN,
+        WGANGP,
+        BiGAN,
+        CatGAN,
+        HingeGAN,
+        InfoGAN,
         MaximumLikelihoodGAN,
         MinimaxGAN,
         NonSaturatingGAN,
+        PacGAN,
+        RelativisticGAN,
+        SemiSupervisedGAN,
+        UnrolledGAN,
     )
     from gan_lightning.loading import load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ACGAN",
+    "CGAN",
     "DCGAN",
+    "FGAN",
+    "LAPGAN",
+    "LSGAN",
+    "WGAN",
+    "WGANGP",
+    "BiGAN",
+    "CatGAN",
+    "HingeGAN",
+    "InfoGAN",
     "MaximumLikelihoodGAN",
     "MinimaxGAN",
     "NonSaturatingGAN",
+    "PacGAN",
+    "RelativisticGAN",
+    "SemiSupervisedGAN",
+    "UnrolledGAN",
     "__version__",
     "load",
 ]

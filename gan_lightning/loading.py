@@ -16,7 +16,7 @@ from gan_lightning.runs import RunDirectory
 __all__ = ["load"]
 
 _KEY = "gan_lightning"
-_NETWORKS = ("generator", "discriminator")
+_NETWORKS = ("generator", "discriminator", "encoder")
 _STEP = re.compile(r"step=(\d+)\.ckpt")
 
 
@@ -26,6 +26,7 @@ def load(
     checkpoint: str | Path | None = None,
     generator: nn.Module | None = None,
     discriminator: nn.Module | None = None,
+    encoder: nn.Module | None = None,
 ) -> AbstractGAN:
     """Build the model of a run directory and load its weights.
 
@@ -36,6 +37,7 @@ def load(
         generator: the generator, for a run whose networks the run directory cannot describe; its
             weights are overwritten.
         discriminator: the same for the discriminator.
+        encoder: the same for the encoder of a family that has one.
 
     Returns:
         The model on the CPU, in evaluation mode.
@@ -51,7 +53,7 @@ def load(
         images = model.sample(64, seed=0)
     """
     run = RunDirectory(run_dir)
-    networks = {"generator": generator, "discriminator": discriminator}
+    networks = {"generator": generator, "discriminator": discriminator, "encoder": encoder}
     given = {name: network for name, network in networks.items() if network is not None}
     module = _build(run, given)
     file = _checkpoint(run, checkpoint)
@@ -61,13 +63,15 @@ def load(
 
 def _build(run: RunDirectory, given: Mapping[str, nn.Module]) -> AbstractGAN:
     """Instantiate the model that config.yaml describes."""
-    model = copy.deepcopy(run.read_config().get("model"))
+    config = run.read_config()
+    model = copy.deepcopy(config.get("model"))
     if not isinstance(model, dict) or not isinstance(model.get("class_path"), str):
         raise ValueError(
             f"'{run.config}' must describe a `model` with a `class_path`, got {model!r}."
         )
     facts = dict(run.read_run().get("data_facts") or {}) if run.run_json.exists() else {}
     model["init_args"] = {**(model.get("init_args") or {})}
+    _refuse_unknown_networks(run, model, given, config.get("not_recorded") or {})
     _fill_facts(run, model, {k: v for k, v in facts.items() if v is not None}, given)
     parser = ArgumentParser(exit_on_error=False)
     # Not `add_subclass_arguments`: that one wraps every error in a union with None.
@@ -83,6 +87,27 @@ def _build(run: RunDirectory, given: Mapping[str, nn.Module]) -> AbstractGAN:
     return module
 
 
+def _refuse_unknown_networks(
+    run: RunDirectory,
+    model: Mapping[str, Any],
+    given: Mapping[str, nn.Module],
+    not_recorded: Mapping[str, str],
+) -> None:
+    """Ask for networks that the configuration does not describe; refuse what is not wanted."""
+    accepted, init_args = _accepted(run, model["class_path"]), model["init_args"]
+    for name in _NETWORKS:
+        if name in given and name not in accepted:
+            raise ValueError(
+                f"`{name}` must be left out for {model['class_path']}, which takes none."
+            )
+        unknown = init_args.get(name) is None and (name != "encoder" or name in not_recorded)
+        if name in accepted and name not in given and unknown:
+            raise ValueError(
+                f"`{name}` must be given to `load` for '{run.path}', because it was built in "
+                "Python in a way that config.yaml cannot describe."
+            )
+
+
 def _fill_facts(
     run: RunDirectory, model: dict[str, Any], facts: dict[str, Any], given: Mapping[str, nn.Module]
 ) -> None:
@@ -93,16 +118,7 @@ def _fill_facts(
         facts = {**facts, "latent_dim": init_args["latent_dim"]}
     for name in _NETWORKS:
         if name in given:
-            if name not in accepted:
-                raise ValueError(
-                    f"`{name}` must be left out for {model['class_path']}, which builds its own."
-                )
             init_args[name] = given[name]
-        elif name in accepted and init_args.get(name) is None:
-            raise ValueError(
-                f"`{name}` must be given to `load` for '{run.path}', because it was built in "
-                "Python in a way that config.yaml cannot describe."
-            )
         elif isinstance(network := init_args.get(name), dict):
             network["init_args"] = {**(network.get("init_args") or {})}
             names = _accepted(run, network["class_path"])

@@ -1,17 +1,21 @@
 import shutil
+from functools import partial
 
 import pytest
 import torch
 import yaml
-from support import mlp_game, points, trainer
+from support import Repeated, mlp_game, points, trainer
 from torch import nn
 
 import gan_lightning
 from gan_lightning import networks
 from gan_lightning.callbacks import GANCheckpoint, RunRecorder
 from gan_lightning.data import Digits
-from gan_lightning.families import DCGAN, MinimaxGAN, NonSaturatingGAN
+from gan_lightning.families import DCGAN, AbstractAlternatingGAN, MinimaxGAN, NonSaturatingGAN
+from gan_lightning.families.cgan import CGAN
+from gan_lightning.families.pacgan import PacGAN
 from gan_lightning.optim import GANAdam
+from gan_lightning.regularizers import R1
 
 
 def run_of(folder, module, data, max_steps=3, every=2):
@@ -65,6 +69,115 @@ def test_a_dcgan_built_in_python(tmp_path):
     loaded = gan_lightning.load(tmp_path)
     assert_same(loaded, module)
     assert loaded.generator_ema is None
+
+
+SMALL_PAIRS = [
+    (partial(networks.MLPGenerator, width=8), partial(networks.MLPDiscriminator, width=8)),
+    (networks.MLPGenerator, networks.MLPDiscriminator),
+]
+
+
+@pytest.mark.parametrize("factories", SMALL_PAIRS, ids=["partial", "class"])
+def test_a_conditional_game_built_in_python(tmp_path, factories):
+    pair = networks.conditional_pair((2,), 4, 3, *factories, embedding_dim=2)
+    module = CGAN(*pair, 4, num_classes=3)
+    run_of(tmp_path, module, Repeated((torch.randn(6, 2), torch.arange(6) % 3)))
+    assert "not_recorded" not in yaml.safe_load((tmp_path / "config.yaml").read_text())
+    loaded = gan_lightning.load(tmp_path)
+    assert_same(loaded, module)
+    assert torch.equal(loaded.sample(6, labels=1, seed=0), module.sample(6, labels=1, seed=0))
+
+
+@pytest.mark.parametrize(
+    "discriminator",
+    [
+        networks.Packed(networks.MLPDiscriminator, 2, image_shape=(2,)),
+        networks.Packed(networks.MLPDiscriminator((4,), width=8), 2),
+        networks.Packed(partial(networks.MLPDiscriminator, width=8), 2, image_shape=(2,)),
+    ],
+    ids=["class", "network", "partial"],
+)
+def test_a_packed_game_built_in_python(tmp_path, discriminator):
+    module = PacGAN(networks.MLPGenerator((2,), 4), discriminator, 4)
+    run_of(tmp_path, module, points())
+    assert_same(gan_lightning.load(tmp_path), module)
+
+
+def test_packed_pairs_are_to_be_given(tmp_path):
+    def discriminator():
+        factory = partial(networks.Packed, networks.MLPDiscriminator, 2)
+        return networks.ConditionalDiscriminator((2,), 3, factory)
+
+    generator = networks.ConditionalGenerator((2,), 4, 3, networks.MLPGenerator)
+    module = CGAN(generator, discriminator(), 4, num_classes=3)
+    run_of(tmp_path, module, Repeated((torch.randn(6, 2), torch.arange(6) % 3)))
+    with pytest.raises(ValueError, match="`discriminator` must be given to `load`"):
+        gan_lightning.load(tmp_path)
+    assert_same(gan_lightning.load(tmp_path, discriminator=discriminator()), module)
+
+
+class Tilt:
+    """An object of a family's own, which keeps its arguments by their names."""
+
+    def __init__(self, angle: float = 0.0, name: str = "tilt") -> None:
+        self.angle, self.name = angle, name
+
+
+class Tilted(AbstractAlternatingGAN):
+    """A family with an encoder and an object of its own."""
+
+    def __init__(
+        self, *args, encoder: nn.Module | None = None, tilt: Tilt | None = None, **kwargs
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.encoder, self.tilt = encoder, tilt
+
+    discriminator_loss = NonSaturatingGAN.discriminator_loss
+    generator_loss = NonSaturatingGAN.generator_loss
+    real_target, fake_target = 1.0, 0.0
+
+    def generator_cost(self, d_fake):
+        return nn.functional.softplus(-d_fake).mean(), {}
+
+
+def tilted(encoder, **kwargs):
+    return Tilted(*networks.mlp((2,), 4, width=8), 4, encoder=encoder, **kwargs)
+
+
+@pytest.mark.filterwarnings("ignore:Attribute 'encoder' is an instance of `nn.Module`")
+def test_objects_of_a_familys_own_and_regularizers(tmp_path):
+    encoder = networks.MLPDiscriminator((2,), width=8, outputs=4)
+    module = tilted(encoder, tilt=Tilt(0.25), regularizers=[R1(0.5)])
+    run_of(tmp_path, module, points())
+    loaded = gan_lightning.load(tmp_path)
+    assert_same(loaded, module)
+    assert (loaded.tilt.angle, loaded.tilt.name) == (0.25, "tilt")
+    (r1,) = loaded.regularizers
+    assert isinstance(r1, R1)
+    assert r1.gamma == 0.5
+
+
+@pytest.mark.filterwarnings("ignore:Attribute 'encoder' is an instance of `nn.Module`")
+def test_a_foreign_encoder_is_asked_for_and_taken(tmp_path):
+    run_of(tmp_path, module := tilted(nn.Linear(2, 4)), points())
+    with pytest.raises(ValueError, match="`encoder` must be given to `load`"):
+        gan_lightning.load(tmp_path)
+    assert_same(gan_lightning.load(tmp_path, encoder=nn.Linear(2, 4)), module)
+    with pytest.raises(ValueError, match=r"must hold the weights .* size mismatch"):
+        gan_lightning.load(tmp_path, encoder=nn.Linear(2, 3))
+
+
+def test_an_optional_encoder_may_be_none(tmp_path):
+    run_of(tmp_path, module := tilted(None), points())
+    loaded = gan_lightning.load(tmp_path)
+    assert_same(loaded, module)
+    assert loaded.encoder is None
+    assert loaded.tilt is None
+
+
+def test_an_encoder_for_a_family_without_one_is_refused(run):
+    with pytest.raises(ValueError, match=r"`encoder` must be left out for .*NonSaturatingGAN"):
+        gan_lightning.load(run[0], encoder=nn.Linear(2, 4))
 
 
 def test_linked_arguments_are_filled_in(copied, run):

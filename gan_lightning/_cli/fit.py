@@ -32,6 +32,7 @@ from gan_lightning.runs import RunDirectory
 
 __all__ = ["fit"]
 
+_NETWORKS = ("generator", "discriminator", "encoder")
 _DESCRIPTION = """\
 Train a GAN. --config takes a file or the name of a recipe (`gan-lightning recipes` lists them), any
 of its keys can be overridden by an option, and classes are named without their module: --model
@@ -107,11 +108,12 @@ class _Fit(LightningCLI):
             help="go on with the run in this folder, instead of --config",
         )
         for fact in ("image_shape", "num_classes"):
-            for owner in ("", "generator.init_args.", "discriminator.init_args."):
+            for owner in ("", *(f"{network}.init_args." for network in _NETWORKS)):
                 target = f"model.init_args.{owner}{fact}"
                 parser.link_arguments(f"data.{fact}", target, apply_on="instantiate")
-        latent = "model.init_args.generator.init_args.latent_dim"
-        parser.link_arguments("model.init_args.latent_dim", latent, apply_on="parse")
+        for network in _NETWORKS:
+            target = f"model.init_args.{network}.init_args.latent_dim"
+            parser.link_arguments("model.init_args.latent_dim", target, apply_on="parse")
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parse what the front door passed on; `sys.argv` stays as it is for other processes."""

@@ -1,5 +1,6 @@
 """What is observed or scheduled over time."""
 
+from gan_lightning.callbacks.annealing import Beta2Annealing, GammaAnnealing
 from gan_lightning.callbacks.checkpoint import GANCheckpoint
 from gan_lightning.callbacks.diversity import SampleDiversity
 from gan_lightning.callbacks.label_smoothing import LabelSmoothing
@@ -9,8 +10,10 @@ from gan_lightning.callbacks.recorder import RunRecorder
 from gan_lightning.callbacks.samples import SampleLogger
 
 __all__ = [
+    "Beta2Annealing",
     "GANCheckpoint",
     "GANProgressBar",
+    "GammaAnnealing",
     "LabelSmoothing",
     "LossPlot",
     "RunRecorder",

@@ -8,6 +8,7 @@ from gan_lightning.data.digits import Digits
 from gan_lightning.data.folders import CelebA, ImageFolder
 from gan_lightning.data.lsun import LSUN
 from gan_lightning.data.mnist import KMNIST, MNIST, FashionMNIST
+from gan_lightning.data.semi_supervised import SemiSupervised
 from gan_lightning.data.svhn import SVHN
 from gan_lightning.data.toy import GaussianGrid, GaussianRing, SwissRoll
 
@@ -28,5 +29,6 @@ __all__ = [
     "GaussianGrid",
     "GaussianRing",
     "ImageFolder",
+    "SemiSupervised",
     "SwissRoll",
 ]

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -77,6 +77,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Network):
         if value.recorded:
             return value.recorded
+    elif isinstance(value, functools.partial):
+        made, fixed = _made_by(value), _plain(value.keywords)
+        return {"class_path": _import_path(made), "init_args": fixed}
     elif isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     elif isinstance(value, Sequence):
@@ -84,6 +87,38 @@ def _plain(value: Any) -> Any:
     elif isinstance(value, type | FunctionType):
         return _import_path(value)
     raise TypeError(f"a {type(value).__name__} has no plain form")
+
+
+def _made_by(factory: "functools.partial[Any]") -> type:
+    """The class of which a partial makes instances, if all that it fixes has a name."""
+    if isinstance(factory.func, type) and not factory.args:
+        return factory.func
+    # jsonargparse's own partials for a `Callable` hand the class, last, to a function of its own.
+    *_, made = factory.args or (None,)
+    if factory.func.__module__.partition(".")[0] == "jsonargparse" and isinstance(made, type):
+        return made
+    raise TypeError("a partial of anything but a class by keywords has no plain form")
+
+
+@runtime_checkable
+class Featured(Protocol):
+    """A discriminator that shows its last layer of features, ``(N, feature_dim)``.
+
+    ``forward(*inputs)`` equals ``from_features(features(*inputs))``.
+    """
+
+    feature_dim: int
+
+    def features(self, *inputs: Tensor) -> Tensor:
+        """Features of what the discriminator is shown."""
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """What `forward` returns."""
+
+
+def offers_features(network: nn.Module) -> TypeGuard[Featured]:
+    """Whether a wrapper of this discriminator can offer features in its turn."""
+    return isinstance(network, Featured)
 
 
 def check_shape(argument: str, x: Tensor, shape: tuple[int, ...]) -> None:
@@ -132,3 +167,12 @@ def check_sample_shape(image_shape: Sequence[int]) -> tuple[int, ...]:
             f"`image_shape` must be a tuple of positive integers, got {image_shape!r}."
         )
     return shape
+
+
+def one_or_more(result: Tensor) -> Tensor:
+    """What a discriminator returns: one logit a sample as ``(N,)``, several as ``(N, outputs)``.
+
+    Args:
+        result: ``(N, outputs)``.
+    """
+    return result.flatten() if result.shape[1] == 1 else result

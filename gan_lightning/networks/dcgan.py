@@ -14,7 +14,14 @@ Shapes below: N samples, C image channels, S the side of an image.
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.networks.base import Network, check_positive, check_sample_shape, check_shape
+from gan_lightning.networks.base import (
+    Network,
+    check_positive,
+    check_sample_shape,
+    check_shape,
+    one_or_more,
+)
+from gan_lightning.networks.layers.spectral import spectrally_normalised
 
 _SMALLEST = 4  # side of the smallest feature map: what the first layer of G makes of z
 _SIZES = tuple(2**k for k in range(3, 9))  # 8, ..., 256
@@ -76,6 +83,11 @@ class DCGANDiscriminator(Network):
         image_shape: ``(C, S, S)``; S a power of two from 8 to 256, any C.
         width: Channels of the first layer's map, of side S/2. They double with every halving of the
             side, up to 8 * width.
+        outputs: Numbers for each image: 1 for a logit, more for classes or a critic of several.
+        batch_norm: False leaves batch norm out (WGAN-GP, spectral normalisation) and gives every
+            convolution a bias.
+        spectral_norm: Divide every weight by its spectral norm (Miyato et al. 2018), which with
+            batch norm bounds nothing.
 
     Attributes:
         feature_dim: Length of a row of `features`: 16 times the channels of the last 4x4 map.
@@ -88,35 +100,47 @@ class DCGANDiscriminator(Network):
         | https://arxiv.org/abs/1511.06434
     """
 
-    def __init__(self, image_shape: tuple[int, ...], width: int = 64) -> None:
+    def __init__(
+        self,
+        image_shape: tuple[int, ...],
+        width: int = 64,
+        outputs: int = 1,
+        batch_norm: bool = True,
+        spectral_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.image_shape = _square_image(image_shape)
-        check_positive(width=width)
+        check_positive(width=width, outputs=outputs)
         first, *inner = _channels(self.image_shape, width)
         # No batch norm here, so that D sees the mean and the scale of the data.
         layers: list[nn.Module] = [_halve(self.image_shape[0], first, bias=True), _leaky_relu()]
         inputs = first
-        for outputs in inner:
-            layers += [_halve(inputs, outputs, bias=False), nn.BatchNorm2d(outputs), _leaky_relu()]
-            inputs = outputs
+        for channels in inner:
+            layers.append(_halve(inputs, channels, bias=not batch_norm))
+            layers += [nn.BatchNorm2d(channels)] if batch_norm else []
+            layers.append(_leaky_relu())
+            inputs = channels
         self.body = nn.Sequential(*layers)  # (N, inputs, 4, 4)
-        self.logit = nn.Conv2d(inputs, 1, _SMALLEST)  # (N, 1, 1, 1)
+        self.logit = nn.Conv2d(inputs, outputs, _SMALLEST)  # (N, outputs, 1, 1)
         self.feature_dim = inputs * _SMALLEST**2
         self.apply(_initialise)
+        if spectral_norm:
+            spectrally_normalised(self)
 
     def features(self, x: Tensor) -> Tensor:
         """Activations before the last layer, ``(N, feature_dim)``, of images ``(N, C, S, S)``."""
-        return self._maps(x).flatten(1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(N,)`` of images ``(N, C, S, S)``."""
-        logits: Tensor = self.logit(self._maps(x))
-        return logits.flatten()
-
-    def _maps(self, x: Tensor) -> Tensor:
         check_shape("x", x, self.image_shape)
         maps: Tensor = self.body(x)
-        return maps
+        return maps.flatten(1)
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """What `forward` returns, from features ``(N, feature_dim)``."""
+        maps = features.view(len(features), self.logit.in_channels, _SMALLEST, _SMALLEST)
+        return one_or_more(self.logit(maps).flatten(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of images ``(N, C, S, S)``: ``(N,)``, or ``(N, outputs)`` if more than 1."""
+        return self.from_features(self.features(x))
 
 
 def dcgan(

@@ -6,7 +6,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.networks.base import Network, check_positive, check_sample_shape, check_shape
+from gan_lightning.networks.base import (
+    Network,
+    check_positive,
+    check_sample_shape,
+    check_shape,
+    one_or_more,
+)
+from gan_lightning.networks.layers.spectral import spectrally_normalised
 
 
 class MLPGenerator(Network):
@@ -49,6 +56,8 @@ class MLPDiscriminator(Network):
         image_shape: Shape of one sample.
         width: Units of a hidden layer.
         depth: Number of hidden layers.
+        outputs: Numbers for each sample: 1 for a logit, more for classes or a critic of several.
+        spectral_norm: Divide every weight by its spectral norm (Miyato et al. 2018).
 
     Attributes:
         feature_dim: Length of a row of `features`: ``width``.
@@ -57,13 +66,22 @@ class MLPDiscriminator(Network):
         ValueError: If a size is not a positive integer.
     """
 
-    def __init__(self, image_shape: tuple[int, ...], width: int = 128, depth: int = 3) -> None:
+    def __init__(
+        self,
+        image_shape: tuple[int, ...],
+        width: int = 128,
+        depth: int = 3,
+        outputs: int = 1,
+        spectral_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.image_shape = check_sample_shape(image_shape)
-        check_positive(width=width, depth=depth)
+        check_positive(width=width, depth=depth, outputs=outputs)
         self.feature_dim = width
         self.body = _hidden_layers(math.prod(self.image_shape), width, depth, _leaky_relu)
-        self.logit = nn.Linear(width, 1)
+        self.logit = nn.Linear(width, outputs)
+        if spectral_norm:
+            spectrally_normalised(self)
 
     def features(self, x: Tensor) -> Tensor:
         """Activations before the last layer, ``(N, feature_dim)``, of x ``(N, *image_shape)``."""
@@ -71,10 +89,13 @@ class MLPDiscriminator(Network):
         features: Tensor = self.body(x.flatten(1))
         return features
 
+    def from_features(self, features: Tensor) -> Tensor:
+        """What `forward` returns, from features ``(N, feature_dim)``."""
+        return one_or_more(self.logit(features))
+
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(N,)`` of samples ``(N, *image_shape)``."""
-        logits: Tensor = self.logit(self.features(x))
-        return logits.flatten()
+        """Logits of samples ``(N, *image_shape)``: ``(N,)``, or ``(N, outputs)`` if more than 1."""
+        return self.from_features(self.features(x))
 
 
 def _hidden_layers(

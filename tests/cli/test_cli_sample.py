@@ -13,17 +13,29 @@ from gan_lightning.callbacks._grid import to_uint8
 from gan_lightning.cli import main
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory) -> Path:
-    """A run on images."""
+def run_of(tmp_path_factory, config: str, *small: str) -> Path:
+    """A run of two steps on images of 8x8."""
     folder = tmp_path_factory.mktemp("digits") / "run"
-    args = ["fit", "--config", "digits/non_saturating", "--run_dir", str(folder)]
-    small = ("--model.generator.width=4", "--model.discriminator.width=4", "--data.image_size=8")
+    args = ["fit", "--config", config, "--run_dir", str(folder), "--data.image_size=8", *small]
     trainer = ("--trainer.max_steps=2", "--trainer.accelerator=cpu")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["gan-lightning"])
-        assert main([*args, *small, *trainer, "--trainer.enable_model_summary=false"]) == 0
+        assert main([*args, *trainer, "--trainer.enable_model_summary=false"]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> Path:
+    """A run on images."""
+    small = ("--model.generator.width=4", "--model.discriminator.width=4")
+    return run_of(tmp_path_factory, "digits/non_saturating", *small)
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory) -> Path:
+    """A run on images and their classes."""
+    small = ("--model.generator.network.width=4", "--model.discriminator.network.width=4")
+    return run_of(tmp_path_factory, "digits/cgan", *small)
 
 
 def complaint(capsys, *args: str) -> str:
@@ -66,6 +78,38 @@ def test_truncation_and_checkpoint(digits):
     assert main(["sample", str(digits), "--checkpoint=other.ckpt", "--out=c.npz"]) == 0
     assert main(["sample", str(digits), "--checkpoint=step=2.ckpt", "--out=d.npz"]) == 0
     np.testing.assert_array_equal(np.load("c.npz")["samples"], np.load("d.npz")["samples"])
+
+
+def test_the_asked_for_classes_in_turn(conditional):
+    assert main(["sample", str(conditional), "--number=7", "--labels=0,1,9", "--out=a.npz"]) == 0
+    arrays = np.load("a.npz")
+    assert arrays["labels"].tolist() == [0, 1, 9, 0, 1, 9, 0]
+    expected = gan_lightning.load(conditional).sample(7, labels=[0, 1, 9, 0, 1, 9, 0], seed=0)
+    np.testing.assert_array_equal(arrays["samples"], expected.numpy())
+    assert main(["sample", str(conditional), "--number=7", "--labels=3", "--out=b.npz"]) == 0
+    assert np.load("b.npz")["labels"].tolist() == [3] * 7
+    assert not np.array_equal(np.load("b.npz")["samples"], arrays["samples"])
+
+
+def test_without_labels_a_conditional_run_draws_them(conditional):
+    assert main(["sample", str(conditional), "--number=7", "--seed=4", "--out=a.npz"]) == 0
+    expected = gan_lightning.load(conditional).sample(7, seed=4)
+    np.testing.assert_array_equal(np.load("a.npz")["samples"], expected.numpy())
+    assert main(["sample", str(conditional), "--number=7"]) == 0
+    assert Path("samples.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("0,10", "`labels` must lie in 0, ..., 9 (`num_classes` - 1) but got 10"),
+        ("-1", "`--labels` must be classes such as 3 or 0,1,2, got '-1'"),
+        ("one", "`--labels` must be classes such as 3 or 0,1,2, got 'one'"),
+    ],
+)
+def test_labels_that_are_no_classes(conditional, capsys, labels, expected):
+    assert expected in complaint(capsys, str(conditional), f"--labels={labels}")
+    assert not Path("samples.png").exists()
 
 
 def test_points(finished):

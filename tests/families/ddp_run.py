@@ -10,6 +10,7 @@ import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torc
 
 # isort: split
 
+import cases as families
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -50,24 +51,49 @@ class Noise(Callback):
             del module.noise
 
 
-def main(case: str, folder: str) -> None:
-    """Train and save what this rank ends with."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    noise, rows = Noise(), Rows()
-    trainer = lightning.Trainer(
+def a_trainer(world: int, **kwargs) -> lightning.Trainer:
+    """A quiet trainer on all processes."""
+    torch.set_num_threads(1)
+    return lightning.Trainer(
         accelerator="cpu",
         devices=world,
         strategy="ddp_find_unused_parameters_true" if world > 1 else "auto",
         max_steps=STEPS,
         max_epochs=-1,
-        logger=[rows],
         log_every_n_steps=STEPS,
-        callbacks=[noise],
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,
+        **kwargs,
     )
-    torch.set_num_threads(1)
+
+
+def every_family(folder: str, world: int) -> None:
+    """All families in turn; saves their weights."""
+    states = {}
+    for name in several_processes():
+        rows = Rows()
+        game = families.CASES[name].make()
+        data = families.CASES[name].data(GLOBAL_BATCH // world, 11 * world)
+        trainer = a_trainer(world, logger=[rows])
+        trainer.fit(game, datamodule=data)
+        states[name] = {"state": game.state_dict(), "rows": rows.rows}
+    torch.save(states, Path(folder) / f"families-{trainer.global_rank}-of-{world}.pt")
+
+
+def several_processes() -> list[str]:
+    """The families that must equal one process on two."""
+    return [name for name, case in families.CASES.items() if case.several_processes]
+
+
+def main(case: str, folder: str) -> None:
+    """Train and save what this rank ends with."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if case == "families":
+        every_family(folder, world)
+        return
+    noise, rows = Noise(), Rows()
+    trainer = a_trainer(world, logger=[rows], callbacks=[noise])
     game = mlp_game(NonSaturatingGAN, ema_halflife=100.0, **CASES[case])
     trainer.fit(game, datamodule=points(batch_size=GLOBAL_BATCH // world, batches=11 * world))
     torch.save(

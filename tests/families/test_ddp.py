@@ -9,7 +9,8 @@ from pathlib import Path
 import lightning
 import pytest
 import torch
-from ddp_run import CASES, GLOBAL_BATCH, STEPS
+from cases import CASES as FAMILIES
+from ddp_run import CASES, GLOBAL_BATCH, STEPS, several_processes
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 from support import load, mlp_game, points
 
@@ -28,7 +29,7 @@ def runs(tmp_path_factory):
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     for launcher in (torchrun, []):
         subprocess.run(
-            [sys.executable, *launcher, SCRIPT, str(folder), *CASES],
+            [sys.executable, *launcher, SCRIPT, str(folder), *CASES, "families"],
             check=True,
             capture_output=True,
             env=environment,
@@ -51,6 +52,31 @@ def test_two_processes_equal_one(runs, case):
     for name, value in one["state"].items():
         torch.testing.assert_close(two[0]["state"][name], value, rtol=0, atol=atol, msg=name)
         torch.testing.assert_close(two[0]["state"][name], two[1]["state"][name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", several_processes())
+def test_two_processes_equal_one_for_every_family(runs, name):
+    one = load(runs / "families-0-of-1.pt")[name]
+    two = [load(runs / f"families-{rank}-of-2.pt")[name] for rank in (0, 1)]
+    for key, value in one["state"].items():
+        torch.testing.assert_close(two[0]["state"][key], value, rtol=0, atol=1e-9, msg=key)
+        torch.testing.assert_close(two[0]["state"][key], two[1]["state"][key], rtol=0, atol=0)
+    ((_, one_row),), ((_, two_row),) = one["rows"], two[0]["rows"]
+    assert two_row == pytest.approx(one_row, abs=1e-6)
+
+
+def test_what_cannot_equal_one_process_is_refused():
+    game = FAMILIES["unrolled"].make()
+    game.trainer = lightning.Trainer(
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp_find_unused_parameters_true",
+        logger=False,
+        max_steps=1,
+        max_epochs=-1,
+    )
+    with pytest.raises(ValueError, match="UnrolledGAN"):
+        game.setup("fit")
 
 
 @pytest.mark.parametrize("case", CASES)

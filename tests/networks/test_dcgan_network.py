@@ -129,6 +129,29 @@ def test_real_and_fake_batches_are_normalised_apart():
     assert (together - apart).abs().max() > 1e-3  # which is why the loop never joins them
 
 
+@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("outputs", [1, 7])
+def test_the_result_follows_from_the_features(outputs, batch_norm):
+    d = networks.DCGANDiscriminator((2, 16, 16), 3, outputs, batch_norm).double().eval()
+    x = torch.randn(5, 2, 16, 16, dtype=torch.float64)
+    features = d.features(x)
+    expected = features @ d.logit.weight.flatten(1).T + d.logit.bias
+    expected = expected[:, 0] if outputs == 1 else expected
+    torch.testing.assert_close(d(x), expected)
+    torch.testing.assert_close(d.from_features(features), d(x), rtol=0, atol=0)
+
+
+def test_without_batch_norm_every_convolution_has_a_bias():
+    discriminator = networks.DCGANDiscriminator((3, 32, 32), width=2, batch_norm=False)
+    kinds = [type(m) for m in discriminator.modules() if not list(m.children())]
+    assert kinds == [nn.Conv2d, nn.LeakyReLU] * 3 + [nn.Conv2d]
+    assert all(m.bias is not None for m in convolutions(discriminator))
+    x = torch.randn(4, 3, 32, 32)
+    together = discriminator(x)
+    for i in range(4):  # samples do not see each other
+        torch.testing.assert_close(discriminator(x[i : i + 1])[0], together[i])
+
+
 def test_every_parameter_gets_a_gradient():
     generator, discriminator = networks.dcgan((3, 32, 32), latent_dim=6, width=4)
     discriminator(generator(torch.randn(4, 6))).square().sum().backward()
@@ -159,6 +182,8 @@ def test_refused_image_shapes(image_shape):
 def test_refused_sizes():
     with pytest.raises(ValueError, match="`width` must be a positive integer, got 0"):
         networks.DCGANDiscriminator((3, 8, 8), width=0)
+    with pytest.raises(ValueError, match="`outputs` must be a positive integer, got 0"):
+        networks.DCGANDiscriminator((3, 8, 8), outputs=0)
     with pytest.raises(ValueError, match="`latent_dim` must be a positive integer, got -3"):
         networks.DCGANGenerator((3, 8, 8), latent_dim=-3)
     with pytest.raises(ValueError, match=r"`image_shape` .* got \(0, 8, 8\)"):

@@ -30,6 +30,18 @@ def test_the_forward_pass_is_the_written_out_one():
     torch.testing.assert_close(discriminator(generator(z)), (x @ w[4].T + w[5])[:, 0])
 
 
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_the_result_follows_from_the_features(outputs):
+    d = networks.MLPDiscriminator((2, 3), width=5, depth=2, outputs=outputs).double()
+    x = torch.randn(7, 2, 3, dtype=torch.float64)
+    features = d.features(x)
+    expected = features @ d.logit.weight.T + d.logit.bias
+    torch.testing.assert_close(d(x), expected[:, 0] if outputs == 1 else expected)
+    torch.testing.assert_close(d.from_features(features), d(x), rtol=0, atol=0)
+    with pytest.raises(ValueError, match="`outputs` must be a positive integer, got -2"):
+        networks.MLPDiscriminator((2,), outputs=-2)
+
+
 def test_images_are_bounded_and_points_are_not():
     z = 1e3 * torch.randn(64, 4)
     assert networks.MLPGenerator((1, 4, 4), 4)(z).abs().max() <= 1

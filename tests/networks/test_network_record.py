@@ -1,4 +1,5 @@
 import copy
+import functools
 import importlib
 import inspect
 import json
@@ -34,7 +35,11 @@ def rebuild(record):
 
 @pytest.mark.parametrize(
     "network",
-    [*networks.dcgan((3, 16, 16), width=4), *networks.mlp((2,), 4, depth=1)],
+    [
+        *networks.dcgan((3, 16, 16), width=4),
+        *networks.mlp((2,), 4, depth=1),
+        *networks.resnet((3, 16, 16), width=4),
+    ],
     ids=lambda network: type(network).__name__,
 )
 def test_a_record_rebuilds_the_network(network):
@@ -81,6 +86,62 @@ def test_classes_and_functions_are_recorded_by_import_path():
     assert Wrapper(nn.ReLU).recorded["init_args"]["inner"] == "torch.nn.modules.activation.ReLU"
     assert Wrapper(torch.hann_window).recorded == {}  # a builtin without a module's path
     assert Wrapper(rebuild).recorded["init_args"]["inner"] == f"{__name__}.rebuild"
+
+
+def loaded(record):
+    """The network of a record, as `gan_lightning.load` builds it from YAML."""
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("--network", type=nn.Module)
+    config = parser.parse_object({"network": json.loads(json.dumps(record))})
+    instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
+    return instantiate(config).network
+
+
+MLP = "gan_lightning.networks.MLPDiscriminator"
+
+
+def test_a_class_and_its_partial_are_recorded_as_factories():
+    bare = networks.ConditionalDiscriminator((2,), 3, networks.MLPDiscriminator).recorded
+    assert bare["init_args"]["network"] == MLP
+    fixed = functools.partial(networks.MLPDiscriminator, width=4)
+    record = networks.ConditionalDiscriminator((2,), 3, fixed).recorded
+    assert record["init_args"]["network"] == {"class_path": MLP, "init_args": {"width": 4}}
+
+
+def wrappers():
+    mlp_g = functools.partial(networks.MLPGenerator, width=4)
+    mlp_d = functools.partial(networks.MLPDiscriminator, width=4)
+    return [
+        networks.ConditionalGenerator((2,), 4, 3, mlp_g, embedding_dim=2),
+        networks.ConditionalGenerator((1, 8, 8), 4, 3, networks.DCGANGenerator),
+        networks.ConditionalDiscriminator((2,), 3, mlp_d),
+        networks.ConditionalDiscriminator((2,), 3, networks.MLPDiscriminator),
+        networks.ProjectionDiscriminator((2,), 3, mlp_d, spectral_norm=True),
+        networks.Packed(mlp_d, 2, (2,)),
+        networks.Packed(networks.MLPDiscriminator, 3, (2,)),
+        networks.Packed(networks.MLPDiscriminator((4,), width=4), 2),
+    ]
+
+
+@pytest.mark.parametrize("network", wrappers(), ids=lambda network: type(network).__name__)
+def test_a_network_of_networks_is_built_again_and_again(network):
+    again = loaded(network.recorded)
+    assert type(again) is type(network)
+    again.load_state_dict(network.state_dict())
+    # jsonargparse fills in defaults, and hands over partials of its own.
+    third = loaded(again.recorded)
+    assert third.recorded == again.recorded
+    third.load_state_dict(network.state_dict())
+
+
+def test_partials_that_yaml_could_not_express_leave_an_empty_record():
+    packed = functools.partial(networks.Packed, networks.MLPDiscriminator, 2)
+    assert networks.ConditionalDiscriminator((2,), 3, packed).recorded == {}
+    made = functools.partial(lambda shape, width: networks.MLPDiscriminator(shape, width), width=3)
+    assert networks.ConditionalDiscriminator((2,), 3, made).recorded == {}
+    of_tensor = functools.partial(networks.MLPDiscriminator, width=torch.tensor(3).item())
+    record = networks.ConditionalDiscriminator((2,), 3, of_tensor).recorded
+    assert record["init_args"]["network"]["init_args"] == {"width": 3}
 
 
 def test_records_survive_copies():

@@ -1,23 +1,11 @@
 import math
-from dataclasses import dataclass
 
 import pytest
 import torch
+from tables import Table
 from torch import nn
 
 from gan_lightning.regularizers import R1, AbstractRegularizer
-
-
-@dataclass
-class Table:
-    """A game that gives a regularizer nothing but its discriminator."""
-
-    discriminator: nn.Module
-
-    def uniform(self, n, *shape):
-        raise AssertionError("R1 draws nothing")
-
-    normal = uniform
 
 
 class Quadratic(nn.Module):
@@ -35,7 +23,7 @@ def test_closed_form():
     w, x = torch.randn(3, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
     discriminator = Quadratic(w)
     x_fake = torch.full((5, 3), math.nan)  # plays no part
-    penalty = R1(gamma=10.0).penalty(Table(discriminator), x, x_fake)
+    penalty = R1(gamma=10.0).penalty(Table(discriminator), (x,), (x_fake,))
     assert penalty.shape == ()
     torch.testing.assert_close(penalty.detach(), 5 * (w * x).square().sum(1).mean())
     (gradient,) = torch.autograd.grad(penalty, discriminator.w)
@@ -46,9 +34,7 @@ def test_closed_form():
 def test_dirac_gan():
     """D = psi x: the penalty adds gamma psi to psi's gradient (Mescheder et al., Lemma 4.1)."""
     discriminator = nn.Linear(1, 1, bias=False).double()
-    penalty = R1(gamma=0.3).penalty(
-        Table(discriminator), torch.zeros(4, 1).double(), torch.empty(0)
-    )
+    penalty = R1(gamma=0.3).penalty(Table(discriminator), (torch.zeros(4, 1).double(),), None)
     (gradient,) = torch.autograd.grad(penalty, discriminator.weight)
     torch.testing.assert_close(gradient, 0.3 * discriminator.weight.detach())
 
@@ -56,7 +42,7 @@ def test_dirac_gan():
 def test_images_and_columns_of_logits():
     x = torch.randn(4, 2, 3, 3, dtype=torch.float64)
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(18, 1)).double()
-    penalty = R1(gamma=2.0).penalty(Table(discriminator), x, x)
+    penalty = R1(gamma=2.0).penalty(Table(discriminator), (x,), (x,))
     torch.testing.assert_close(penalty, discriminator[1].weight.square().sum())
 
 
@@ -71,31 +57,43 @@ def test_second_derivatives():
                 discriminator, dict(zip(names, values, strict=True)), x
             )
         )
-        return regularizer.penalty(game, x, x)
+        return regularizer.penalty(game, (x,), (x,))
 
     assert torch.autograd.gradcheck(penalty, tuple(names.values()))
 
 
 def test_what_is_given_reaches_the_discriminator():
-    labels = torch.tensor([1.0, 2.0])
+    labels = torch.tensor([1, 2])
 
     class Conditional(nn.Module):
         def forward(self, x, y):
             return (x * y[:, None]).sum(1)
 
-    penalty = R1(gamma=2.0).penalty(
-        Table(Conditional()), torch.zeros(2, 3), torch.zeros(2, 3), labels
-    )
+    penalty = R1(gamma=2.0).penalty(Table(Conditional()), (torch.zeros(2, 3), labels), None)
     assert penalty.item() == 3 * (1 + 4) / 2
+
+
+def test_codes_beside_the_sample_are_part_of_the_gradient():
+    x, z = torch.randn(5, 3, dtype=torch.float64), torch.randn(5, 2, dtype=torch.float64)
+    game = Table(lambda x, z: (x.square().sum(1) + 3 * z.square().sum(1)) / 2)
+    expected = x.square().sum(1).mean() + 9 * z.square().sum(1).mean()
+    torch.testing.assert_close(R1(gamma=2.0).penalty(game, (x, z), None), expected)
+
+
+def test_the_gradient_of_a_pack_runs_over_all_of_its_samples():
+    x = torch.randn(6, 2, dtype=torch.float64)
+    game = Table(lambda x: x.view(3, 4).square().sum(1) / 2, samples_per_input=2)
+    expected = x.square().sum() / 3  # three packs, one logit each
+    torch.testing.assert_close(R1(gamma=2.0).penalty(game, (x,), None), expected)
 
 
 def test_autocast_is_off():
     x = torch.randn(8, 16)
     discriminator = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 1))
-    expected = R1().penalty(Table(discriminator), x, x)
+    expected = R1().penalty(Table(discriminator), (x,), (x,))
     with torch.autocast("cpu", torch.bfloat16):
-        penalty = R1().penalty(Table(discriminator), x, x)
-        halved = R1().penalty(Table(discriminator), x.bfloat16(), x)
+        penalty = R1().penalty(Table(discriminator), (x,), (x,))
+        halved = R1().penalty(Table(discriminator), (x.bfloat16(),), None)
     assert torch.equal(penalty, expected)
     assert halved.dtype == torch.float32
 

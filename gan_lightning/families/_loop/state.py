@@ -29,6 +29,7 @@ _OBJECTS = [
     "regularizers",
     "generator_scheduler",
     "discriminator_scheduler",
+    "encoder",
 ]
 _SAMPLE_BATCH = 256
 
