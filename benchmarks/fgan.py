@@ -28,7 +28,7 @@ import gan_lightning  # noqa: F401  (before lightning)
 import lightning
 import numpy as np
 import torch
-from machine import describe
+from machine import describe, quiet
 from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -119,6 +119,7 @@ class Mixture(lightning.LightningDataModule):
 
 def fit(name: str, seed: int, steps: int) -> tuple[float, float]:
     """Mean and standard deviation that the game arrives at (the averaged generator's)."""
+    quiet()
     lightning.seed_everything(seed, verbose=False)
     k, batch = 5, 1024
     critic = nn.Sequential(

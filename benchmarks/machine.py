@@ -1,14 +1,22 @@
 """What a results table has to say about the machine that it comes from."""
 
+import logging
 import os
 import platform
 import sys
+import warnings
 from pathlib import Path
 
 import lightning
 import torch
 
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "bf16")
+
+
+def quiet() -> None:
+    """No notes of Lightning's about devices and stopping, hundreds of times."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
 
 
 def has_bfloat16() -> bool:

@@ -2,10 +2,11 @@
 
 PacGAN's ring of 8 and grid of 25 (and a grid of 100), fixed sets of 100,000 points, divided so
 that they have about unit size. All players are fully connected networks of 3 x 128, z ~ N(0, I_2),
-batches of 256 (512 samples for a family that packs 2, 1,024 for 4: as many logits for everyone),
+batches of 256 (512 samples for a family that packs 2, 1,024 for 4: as many logits for each),
 learning rates that fall to 0 along a cosine, and a generator averaged with a half-life of 180,000
-images; 2,500 samples of it are judged. A budget is seconds on one thread: the number of steps
-that fits into it is measured first, for each method anew.
+images; 2,500 samples of it are judged. A budget is seconds of the processor's time on one thread,
+which other programs do not change: the number of steps that fit into it is measured first, for each
+run anew.
 
     python benchmarks/mixtures.py --tune       # which settings each method gets (one seed each)
     python benchmarks/mixtures.py              # the comparison, with the settings in CHOSEN
@@ -36,7 +37,7 @@ import gan_lightning
 
 import lightning
 import torch
-from machine import describe
+from machine import describe, quiet
 from mixtures_tables import RESULTS, comparison, tuning
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -129,6 +130,7 @@ def build(method: Method, settings: dict[str, Any], steps: int) -> tuple[Any, li
 
 def fit(data: str, method: Method, settings: dict[str, Any], steps: int, seed: int) -> Any:
     """Train."""
+    quiet()
     lightning.seed_everything(seed, verbose=False)
     model, callbacks = build(method, settings, steps)
     trainer = lightning.Trainer(
@@ -171,13 +173,13 @@ def score(
     """Train for so many seconds and judge the samples."""
     times = {}
     for trial in (50, 250):  # the difference leaves out what a start costs
-        begin = time.perf_counter()
+        begin = time.process_time()
         fit(data, method, settings, trial, seed)
-        times[trial] = time.perf_counter() - begin
+        times[trial] = time.process_time() - begin
     steps = max(100, int(seconds * 200 / (times[250] - times[50])))
-    begin = time.perf_counter()
+    begin = time.process_time()
     model = fit(data, method, settings, steps, seed)
-    taken = time.perf_counter() - begin
+    taken = time.process_time() - begin
     mixture = DATA[data](256)
     points = model.sample(SAMPLES, seed=SEED_OF_SAMPLES)
     found = mode_coverage(points, mixture.centres, mixture.std)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gan_lightning.losses._precision import at_least_float32, softplus
+
 _LARGEST_CLAMP = 50.0
 
 
@@ -59,7 +61,7 @@ def minimax_generator_loss(d_fake: Tensor) -> Tensor:
     Returns:
         The cost, a scalar: minus the fake term of `discriminator_loss`.
     """
-    return -_softplus(d_fake).mean()  # softplus(l) = -log(1 - D)
+    return -softplus(d_fake).mean()  # softplus(l) = -log(1 - D)
 
 
 def non_saturating_generator_loss(d_fake: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ def non_saturating_generator_loss(d_fake: Tensor) -> Tensor:
     Returns:
         The cost, a scalar.
     """
-    return _softplus(-d_fake).mean()  # softplus(-l) = -log D
+    return softplus(-d_fake).mean()  # softplus(-l) = -log D
 
 
 def maximum_likelihood_generator_loss(
@@ -111,7 +113,7 @@ def maximum_likelihood_generator_loss(
             f"got {clamp}."
         )
     with torch.autocast(d_fake.device.type, enabled=False):
-        logits = _at_least_float32(d_fake)
+        logits = at_least_float32(d_fake)
         weights = logits.clamp(max=clamp).exp()  # exp(min(l, c))
         # Above c the weights are constant, so that the derivative of the product is exp(c).
         loss = -(weights * (1 + functional.relu(logits - clamp))).mean()
@@ -121,18 +123,8 @@ def maximum_likelihood_generator_loss(
 def _cross_entropy(logits: Tensor, target: float) -> Tensor:
     # A branch for the usual targets: half the kernels, which on toy networks is measurable.
     if target == 1:
-        return _softplus(-logits).mean()  # softplus(-l) = -log D
+        return softplus(-logits).mean()  # softplus(-l) = -log D
     if target == 0:
-        return _softplus(logits).mean()  # softplus(l) = -log(1 - D)
-    return (target * _softplus(-logits) + (1 - target) * _softplus(logits)).mean()
+        return softplus(logits).mean()  # softplus(l) = -log(1 - D)
+    return (target * softplus(-logits) + (1 - target) * softplus(logits)).mean()
 
-
-def _softplus(logits: Tensor) -> Tensor:
-    # Beyond its threshold softplus returns its argument: torch's default of 20 is 2e-9 off, 40 is
-    # below float64's resolution. Half precision would round the mean over the batch to three
-    # digits.
-    return functional.softplus(_at_least_float32(logits), threshold=40.0)
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -44,12 +44,13 @@ def fashion(tmp_path) -> str:
     return str(tmp_path)
 
 
-def root_of(name: str, folder: str) -> list[str]:
+def small_data(name: str, folder: str) -> list[str]:
     """Where the recipe's files are, if it reads any; `SemiSupervised` wraps the data set."""
     if not name.startswith("fashion_mnist"):
         return []
-    wrapped = "data.data" if name.endswith("semi_supervised") else "data"
-    return [f"--{wrapped}.root={folder}"]
+    if not name.endswith("semi_supervised"):
+        return [f"--data.root={folder}"]
+    return [f"--data.data.root={folder}", "--data.labels=20", "--data.labelled_per_batch=8"]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -70,7 +71,7 @@ def test_recipe_builds_networks_that_fit_its_data(name, fashion, monkeypatch):
     monkeypatch.setattr(
         lightning.Trainer, "fit", lambda self, model, **kw: built.append((model, kw))
     )
-    args = root_of(name, fashion)
+    args = small_data(name, fashion)
     assert main(["fit", "--config", name, "--trainer.accelerator=cpu", *args]) == 0
     ((model, kwargs),) = built
     data = kwargs["datamodule"]
@@ -87,7 +88,7 @@ def test_recipe_builds_networks_that_fit_its_data(name, fashion, monkeypatch):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_trains_on_its_data(name, fashion):
-    args = root_of(name, fashion)
+    args = small_data(name, fashion)
     small = ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--run_dir=run"]
     assert main(["fit", "--config", name, *small, *args]) == 0
     checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)

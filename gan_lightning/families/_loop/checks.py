@@ -109,8 +109,8 @@ def no_probability(discriminator: nn.Module) -> Iterator[list[Tensor]]:
 
 def _returns_probabilities(layer: nn.Module) -> ValueError:
     return ValueError(
-        "`discriminator` must return logits, because the losses apply the sigmoid themselves, "
-        f"but its last layer is {type(layer).__name__}."
+        "`discriminator` must return logits or scores without bounds, which the losses need, but "
+        f"its last layer is {type(layer).__name__}."
     )
 
 
