@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
@@ -79,6 +80,8 @@ def _spread(runs: Results, name: str, digits: int, factor: float = 1.0) -> str:
     values = [factor * r[name] for r in runs]
     if not values:
         return "-"
+    if not all(math.isfinite(value) for value in values):  # a run without one good sample
+        return ", ".join(f"{value:.{digits}f}" for value in values)
     sd = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{mean(values):.{digits}f}{sd}"
 

@@ -44,8 +44,8 @@ class LabelSmoothing(Callback):
         if not isinstance(pl_module, HasRealTarget):
             raise ValueError(
                 "`LabelSmoothing` needs a family whose loss has a target for real samples, got "
-                f"{type(pl_module).__name__} (a Wasserstein or hinge loss has no probability "
-                "target to soften)."
+                f"{type(pl_module).__name__} with none (a Wasserstein or hinge loss, for "
+                "one, has no probability target to soften)."
             )
 
     def on_fit_start(

@@ -16,8 +16,9 @@ from gan_lightning.data.batches import Batches, BatchOrder, Clock, MemorySamples
 from gan_lightning.data.disk import DiskSamples
 from gan_lightning.data.mixed import UNLABELLED, LabelledRows, MixedOrder, Validation, shuffled
 
-# Last words of seeds, so that no two purposes share a permutation (`mixed` has another).
-_KEEP, _HOLD_OUT = 1, 2
+# Last words of seeds, so that no two purposes share a permutation: far from the numbers of epochs,
+# which `epoch_order` has there, and from the word of `mixed`.
+_KEEP, _HOLD_OUT = 2**40 + 1, 2**40 + 2
 
 
 class Split(NamedTuple):
@@ -246,6 +247,11 @@ def _check_validation(validation: AbstractGANData | float, data: AbstractGANData
         if not 0 <= validation < 1:
             raise ValueError(f"`validation` must be a share in [0, 1), got {validation!r}.")
         return
+    if isinstance(validation, SemiSupervised) or _described(validation) == _described(data):
+        raise ValueError(
+            "`validation` must be another set or split than `data`, whose samples are trained on, "
+            f"got {_described(validation)} twice."
+        )
     own, other = ((d.image_shape, d.num_classes) for d in (data, validation))
     if own != other:
         raise ValueError(

@@ -7,7 +7,7 @@ Odena, Olah, Shlens 2017, "Conditional Image Synthesis with Auxiliary Classifier
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from torch import Tensor, nn
 
@@ -40,8 +40,11 @@ class ACGAN(AbstractAlternatingGAN):
         Odena et al. 2017, section 3. https://arxiv.org/abs/1610.09585
     """
 
+    always_conditional: ClassVar[bool] = True
+    unpacked_because: ClassVar[str | None] = "its classifier tells the class of single samples"
+
     def __init__(self, *args: Any, class_weight: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(*args, conditional=True, **kwargs)  # type: ignore[misc]  # not in *args
+        super().__init__(*args, **kwargs)
         non_negative("class_weight", class_weight)
         self.class_weight = class_weight
         assert self.num_classes is not None  # a conditional family: see checks.arguments

@@ -189,7 +189,8 @@ class AbstractAlternatingGAN(AbstractGAN):
                     fake = (objective.x_fake, *real[1:])
                 penalty = regularizer.penalty(self, real, fake)
                 objective.loss = objective.loss + penalty
-                objective.logs[f"penalty/{regularizer.name}"] = penalty
+                name = f"penalty/{regularizer.name}"  # two of a name: their sum
+                objective.logs[name] = objective.logs.get(name, 0.0) + penalty
         return objective
 
     def _without_synchronising(self) -> Any:

@@ -43,6 +43,9 @@ class BiGAN(AbstractAlternatingGAN):
     Attributes:
         encoder_ema: The averaged encoder, or None without `ema_halflife`.
 
+    Raises:
+        ValueError: When `encoder` is not a network.
+
     References:
         Adversarial Feature Learning (Donahue et al., 2017) https://arxiv.org/abs/1605.09782
         Adversarially Learned Inference (Dumoulin et al., 2017) https://arxiv.org/abs/1606.00704
@@ -52,6 +55,8 @@ class BiGAN(AbstractAlternatingGAN):
 
     def __init__(self, *args: Any, encoder: nn.Module, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not isinstance(encoder, nn.Module):
+            raise ValueError(f"`encoder` must be a network (nn.Module) but got {encoder!r}.")
         self.encoder = encoder
         self.encoder_ema = averaged_copy(encoder) if self.ema_halflife else None
 
@@ -148,10 +153,11 @@ class BiGAN(AbstractAlternatingGAN):
                 returned.append(self.judge(x, z_hat))
             checks.one_logit(len(x), returned[0], self.samples_per_input)
 
-    def _check_codes(self, encoded: Tensor, n: int) -> None:
+    def _check_codes(self, encoded: object, n: int) -> None:
         kind = "mean and log variance" if self.stochastic else "codes"
         shape = (n, 2, self.latent_dim) if self.stochastic else (n, self.latent_dim)
-        if encoded.shape != shape:
+        found = tuple(encoded.shape) if isinstance(encoded, Tensor) else type(encoded).__name__
+        if found != shape:
             raise ValueError(
-                f"`encoder` must return {kind} of shape {shape} but gives {tuple(encoded.shape)}."
+                f"`encoder` must return a tensor with {kind} of shape {shape} but gives {found}."
             )

@@ -7,7 +7,7 @@ two-player game on pairs (x, y). How a label enters a network is the networks' o
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import ClassVar, final
 
 from torch import Tensor
 
@@ -24,15 +24,13 @@ class CGAN(AbstractGoodfellowGAN):
     Args:
         *args: As in `AbstractGAN`; the networks are `generator(z, labels)` and
             `discriminator(x, labels)`.
-        num_classes: Number of classes of the data; it must be given.
-        **kwargs: As in `AbstractGoodfellowGAN`; `conditional` is True here.
+        **kwargs: As in `AbstractGoodfellowGAN`; `num_classes` must be given.
 
     References:
         Mirza, Osindero 2014, Eq. 2. https://arxiv.org/abs/1411.1784
     """
 
-    def __init__(self, *args: Any, num_classes: int | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, num_classes=num_classes, conditional=True, **kwargs)
+    always_conditional: ClassVar[bool] = True
 
     def generator_cost(self, d_fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """L_G = E softplus(-l_fake)."""

@@ -29,7 +29,7 @@ class FGAN(AbstractAlternatingGAN):
         **kwargs: As in `AbstractGAN`.
 
     Raises:
-        TypeError: When `divergence` is not such an object.
+        ValueError: When `divergence` is not such an object.
 
     References:
         f-GAN: Training Generative Neural Samplers using Variational Divergence Minimization
@@ -45,7 +45,7 @@ class FGAN(AbstractAlternatingGAN):
     ) -> None:
         super().__init__(*args, **kwargs)
         if not isinstance(divergence, losses.AbstractFDivergence):
-            raise TypeError(
+            raise ValueError(
                 "`divergence` must be an object of a class of losses.f_divergence but got "
                 f"{divergence!r}."
             )

@@ -66,6 +66,7 @@ class InfoGAN(AbstractAlternatingGAN):
     unconditional_because: ClassVar[str | None] = (
         "its codes take the place of labels, which nobody needs to know"
     )
+    unpacked_because: ClassVar[str | None] = "Q reads the codes of single samples"
 
     def __init__(
         self,

@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.families._loop import checks
+from gan_lightning.families._loop.averaging import evaluating
 from gan_lightning.families.base import AbstractAlternatingGAN, Objective
 from gan_lightning.losses import goodfellow as losses
 
@@ -87,6 +89,21 @@ class LAPGAN(AbstractAlternatingGAN):
                 "`regularizers` must be empty for LAPGAN, because a term on whole images would tie "
                 f"its levels to each other, but got {type(self.regularizers[0]).__name__}."
             )
+
+    def check_networks(self, x: Tensor, *given: Tensor) -> None:
+        """As in the base class, and no level's network may return probabilities.
+
+        Raises:
+            ValueError: When the networks do not fit the data or each other.
+        """
+        super().check_networks(x, *given)
+        assert isinstance(self.generator, GeneratesStages)
+        with (
+            torch.no_grad(),
+            evaluating(self.discriminator),
+            checks.no_probability(self.discriminator) as returned,
+        ):
+            returned += self._judge(self.generator.stages(x))
 
     def discriminator_loss(self, x: Tensor) -> Objective:
         """The sum over the levels of the usual costs: Denton et al., Eq. 1 and 2."""

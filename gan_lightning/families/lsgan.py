@@ -19,8 +19,9 @@ from gan_lightning.losses import least_squares as losses
 class LSGAN(AbstractAlternatingGAN, HasRealTarget):
     """Both players minimise squared distances of D's answers to their targets.
 
-    With (a, b, c) = (-1, 1, 0), or any b - c = 1 and b - a = 2, G minimises the Pearson chi-square
-    divergence of p_data + p_g from 2 p_g against the optimal D (Mao et al. 2017, section 3.2).
+    With (a, b, c) = (-1, 1, 0), or any b - c = 1 and b - a = 2, G against the optimal D minimises
+    the Pearson chi-square divergence of p_data + p_g from 2 p_g, but for a term of the reals that
+    it cannot move (Mao et al. 2017, section 3.2).
 
     Args:
         *args: As in `AbstractGAN`.

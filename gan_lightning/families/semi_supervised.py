@@ -74,6 +74,6 @@ class SemiSupervisedGAN(AbstractClassGAN):
         _, f_real = with_features(self.discriminator, x)
         l_fake, f_fake = with_features(self.discriminator, x_fake)
         real_mean = self.weighted_mean(f_real, self.unlabelled(x, labels))
-        fake_mean = self.mean_over_ranks(f_fake.mean(0))
+        fake_mean = self.weighted_mean(f_fake, f_fake.new_ones(len(f_fake)))
         loss = feature_matching_loss(real_mean, fake_mean)
         return Objective(loss, d_fake=losses.real_logits(l_fake), x_fake=x_fake)

@@ -127,4 +127,3 @@ def _cross_entropy(logits: Tensor, target: float) -> Tensor:
     if target == 0:
         return softplus(logits).mean()  # softplus(l) = -log(1 - D)
     return (target * softplus(-logits) + (1 - target) * softplus(logits)).mean()
-

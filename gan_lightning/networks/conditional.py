@@ -231,7 +231,7 @@ class ProjectionDiscriminator(Network):
         features = self.features(x, labels)
         unconditional: Tensor = self.network.from_features(features)  # type: ignore[operator]
         vectors: Tensor = self.embedding(labels.long())
-        return unconditional + (vectors * features).sum(1)  # Eq. 3
+        return unconditional.reshape(len(x)) + (vectors * features).sum(1)  # Eq. 3
 
 
 def conditional_pair(

@@ -18,7 +18,8 @@ def squared_gradient_norms(game: Game, inputs: Inputs) -> Tensor:
 
     Args:
         game: The family at play.
-        inputs: What D is shown, N rows each; their graphs, if any, are cut.
+        inputs: What D is shown, N rows each. A graph to G, if there is one, stays: unrolling goes
+            through it.
 
     Returns:
         ``(N / game.samples_per_input,)``, with a graph to D's parameters.
@@ -27,7 +28,10 @@ def squared_gradient_norms(game: Game, inputs: Inputs) -> Tensor:
         inputs = tuple(_leaf(x) for x in inputs)
         points = [x for x in inputs if x.requires_grad]
         logits = game.judge(*inputs)
-        gradients = torch.autograd.grad(logits.sum(), points, create_graph=True)
+        # Zeros for what D does not look at: a joint discriminator may ignore the code.
+        gradients = torch.autograd.grad(
+            logits.sum(), points, create_graph=True, allow_unused=True, materialize_grads=True
+        )
         # The samples of a pack are neighbours, so that a row holds the gradient of one logit.
         rows = [gradient.reshape(len(logits), -1) for gradient in gradients]
         return torch.stack([row.square().sum(1) for row in rows]).sum(0)
@@ -36,4 +40,5 @@ def squared_gradient_norms(game: Game, inputs: Inputs) -> Tensor:
 def _leaf(x: Tensor) -> Tensor:
     if not x.is_floating_point():
         return x
-    return x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_()
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    return x if x.requires_grad else x.detach().requires_grad_()

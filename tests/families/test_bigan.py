@@ -8,7 +8,7 @@ from torch import nn
 from gan_lightning import networks
 from gan_lightning.families.bigan import BiGAN
 from gan_lightning.networks.encoder import JointDiscriminator, MLPEncoder
-from gan_lightning.regularizers import R1
+from gan_lightning.regularizers import R1, R2
 
 both_kinds = pytest.mark.parametrize("stochastic", [False, True])
 
@@ -122,6 +122,20 @@ def test_r1_sees_both_of_a_pair():
     assert by_z.abs().sum() > 0
 
 
+def test_penalties_on_fakes_see_the_pairs_of_the_generator():
+    game = game_of(regularizers=[R2(0.8)])
+    x = torch.randn(8, 2, dtype=torch.float64)
+    torch.manual_seed(3)
+    objective = game.discriminator_loss(x)
+    torch.manual_seed(3)
+    z = game.noise(8)
+    leaves = [game.generator(z).detach().requires_grad_(), z.clone().requires_grad_()]
+    by_x, by_z = torch.autograd.grad(game.discriminator(*leaves).sum(), leaves)
+    penalty = game.regularizers[0].penalty(game, objective.real, objective.fake)
+    expected = 0.4 * (by_x.square().sum(1) + by_z.square().sum(1)).mean()
+    torch.testing.assert_close(penalty, expected)
+
+
 # --- in a fit ------------------------------------------------------------------------------------
 
 
@@ -176,13 +190,24 @@ class TwoLogits(nn.Linear):
         return super().forward(x)
 
 
+class Both(nn.Linear):
+    """An encoder that gives mean and log variance apart."""
+
+    def __init__(self):
+        super().__init__(2, LATENT)
+
+    def forward(self, x):
+        return super().forward(x), super().forward(x)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "match"),
     [
         (
             {"encoder": nn.Linear(2, LATENT + 1)},
-            r"`encoder` must return codes of shape \(2, 4\) but gives \(2, 5\)",
+            r"`encoder` must return a tensor with codes of shape \(2, 4\) but gives \(2, 5\)",
         ),
+        ({"encoder": Both()}, r"`encoder` must return a tensor with codes .* but gives tuple"),
         (
             {"encoder": nn.Linear(3, LATENT)},
             r"`encoder` must take samples of shape \(2, 2\) but fails on it",
@@ -203,9 +228,16 @@ def test_refused_networks(kwargs, match):
 def test_refused_stochastic_codes():
     encoder = nn.Linear(2, LATENT).double()
     encoder.stochastic = True  # but gives codes
-    sentence = r"`encoder` must return mean and log variance of shape \(2, 2, 4\) but gives"
+    sentence = (
+        r"`encoder` must return a tensor with mean and log variance of shape \(2, 2, 4\) but gives"
+    )
     with pytest.raises(ValueError, match=sentence):
         trainer(max_steps=1).fit(game_of(encoder=encoder), Repeated(torch.randn(8, 2)))
+
+
+def test_refused_encoder():
+    with pytest.raises(ValueError, match=r"`encoder` must be a network .* but got None"):
+        BiGAN(nn.Linear(4, 2), nn.Linear(2, 1), 4, encoder=None)
 
 
 def test_refused_labels():

@@ -79,7 +79,7 @@ def test_d_learns_to_tell_them_apart(divergence):
 def test_a_divergence_is_needed():
     with pytest.raises(TypeError, match="divergence"):
         mlp_game(FGAN)
-    with pytest.raises(TypeError, match=r"`divergence` must be an object of a class of losses"):
+    with pytest.raises(ValueError, match=r"`divergence` must be an object of a class of losses"):
         mlp_game(FGAN, divergence=fd.Pearson)
 
 

@@ -80,11 +80,26 @@ def test_the_averaged_cost_on_a_batch():
     pairs = [(r, sum(fakes) / 6) for r in reals], [(sum(reals) / 6, f) for f in fakes]
     expected = sum(softplus(f - r) / 6 for kind in pairs for r, f in kind)
     torch.testing.assert_close(objective.loss, expected)
+    same_gradients(objective.loss, expected, game.discriminator)
     moved = game.generator_loss(x)
     reals, fakes = game.discriminator(x), game.discriminator(moved.x_fake)
     pairs = [(r, sum(fakes) / 6) for r in reals], [(sum(reals) / 6, f) for f in fakes]
     expected = sum(softplus(r - f) / 6 for kind in pairs for r, f in kind)
     torch.testing.assert_close(moved.loss, expected)
+    same_gradients(moved.loss, expected, game.generator)
+
+
+def same_gradients(found, expected, player):
+    """Through the means as well."""
+    parameters = list(player.parameters())
+    gradients = [
+        torch.autograd.grad(
+            v, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        for v in (found, expected)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-14)
 
 
 def test_the_margin_in_the_log():

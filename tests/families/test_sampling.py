@@ -67,6 +67,9 @@ def test_truncated_codes_follow_the_truncated_normal():
     ("call", "match"),
     [
         (lambda g: g.sample(0), "`n` must be at least 1 but got 0"),
+        (lambda g: g.sample(-1), "`n` must be at least 1 but got -1"),
+        (lambda g: g.sample(2, labels="a"), "`labels` must be integers but got 'a'"),
+        (lambda g: g.sample(2, z=torch.zeros(2, 4).int()), "`z` must be floating-point but got"),
         (
             lambda g: g.sample(2, truncation=0.0),
             "`truncation` must be positive or None but got 0.0",

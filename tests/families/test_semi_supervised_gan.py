@@ -170,7 +170,7 @@ def test_it_learns_digits_from_50_labels():
     generator = networks.MLPGenerator((1, 8, 8), 16, width=32, depth=2)
     discriminator = networks.MLPDiscriminator((1, 8, 8), width=64, depth=2, outputs=10)
     model = SemiSupervisedGAN(generator, discriminator, 16, num_classes=10)
-    fit = trainer(max_steps=132, check_val_every_n_epoch=3)
+    fit = trainer(max_steps=264, check_val_every_n_epoch=3)
     fit.fit(model, datamodule=data)
     assert 0.6 < fit.callback_metrics["accuracy/validation"].item() < 0.99
 

@@ -12,7 +12,7 @@ from gan_lightning.families.goodfellow import MinimaxGAN
 from gan_lightning.families.unrolled import UnrolledGAN
 from gan_lightning.losses import goodfellow
 from gan_lightning.optim import GANAdam
-from gan_lightning.regularizers import R1
+from gan_lightning.regularizers import R1, R2, GradientPenalty
 
 OPTIMIZERS = {
     "sgd": lambda params: SGD(params, lr=0.5),
@@ -194,6 +194,8 @@ def test_no_unrolling_is_the_plain_zero_sum_game():
         ("gan adam", {}),
         ("adam", {"conditional": True}),
         ("sgd with everything", {"regularizers": [R1(0.5)]}),
+        ("adam", {"regularizers": [R2(0.5)], "real_target": 0.8}),
+        ("sgd", {"regularizers": [GradientPenalty(0.5)]}),
     ],
 )
 def test_gradient_equals_central_finite_differences(name, options):

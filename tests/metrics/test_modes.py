@@ -74,6 +74,7 @@ def test_no_sample_of_high_quality():
     ("arguments", "match"),
     [
         ((torch.zeros(3), ring(), 0.1), r"`points` and `centres` must be \(N, D\) and \(K, D\)"),
+        ((torch.zeros(0, 2), ring(), 0.1), "must not be empty but got 0 and 8"),
         ((torch.zeros(3, 3), ring(), 0.1), r"got \(3, 3\) and \(8, 2\)"),
         ((torch.zeros(3, 2), ring(), 0.0), "`std` must be positive but got 0.0"),
         ((torch.zeros(3, 2), ring(), 0.1, -1.0), "`radius` must be positive but got -1.0"),

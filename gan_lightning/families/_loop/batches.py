@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from gan_lightning.families._loop import checks
+from gan_lightning.families._loop import checks, conditions
 from gan_lightning.families._loop.run import Run
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def unpack(
         raise ValueError(
             f"`batch` must be (x, labels) for {type(module).__name__} but it holds no labels."
         )
-    given = tuple(rest[:1]) if module.uses_labels else ()
+    given = (conditions.of_batch(rest[0], len(x)),) if module.uses_labels else ()
     # A GPU's labels are read once: reading them waits for the device.
     if given and (run.checked == 0 or given[0].device.type == "cpu"):
         module.check_labels(*given)
@@ -35,7 +35,16 @@ def unpack(
         checks.packs(len(x), module.micro_batches, module.samples_per_input)
         if run.checked == 0:
             few = 2 * module.samples_per_input
-            module.check_networks(x[:few].to(run.dtype), *(g[:few] for g in given))
+            module.check_networks(x[:few].to(run.dtype), *(_probe(g[:few], module) for g in given))
         run.checked = len(x)
     run.finite.see(x)
     return x.to(run.dtype), given
+
+
+def _probe(labels: Tensor, module: AbstractAlternatingGAN) -> Tensor:
+    """Labels with the highest class among them, which a network with too few does not know."""
+    if module.num_classes is None:
+        return labels
+    labels = labels.clone()
+    labels[0] = module.num_classes - 1
+    return labels

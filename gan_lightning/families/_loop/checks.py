@@ -38,6 +38,11 @@ def arguments(module: AbstractGAN) -> None:
     known_updates(module.updates)
     gives_logits(module.discriminator)
     labels_have_a_use(module)
+    if module.samples_per_input > 1 and module.unpacked_because is not None:
+        raise ValueError(
+            f"`discriminator` must not pack samples for {type(module).__name__}, because "
+            f"{module.unpacked_because}, but it packs {module.samples_per_input}."
+        )
     if module.micro_batches > 1 and module.whole_batch_because is not None:
         raise ValueError(
             f"`micro_batches` must be 1 for {type(module).__name__}, because "
@@ -89,7 +94,7 @@ def gives_logits(discriminator: nn.Module) -> None:
 
 @contextmanager
 def no_probability(discriminator: nn.Module) -> Iterator[list[Tensor]]:
-    """Refuse a discriminator whose result, put into the list, is what a sigmoid or softmax gave."""
+    """Refuse a discriminator whose results, put into the list, a sigmoid or softmax gave."""
     given: list[tuple[nn.Module, Tensor]] = []
     hooks = [
         module.register_forward_hook(lambda m, _, out: given.append((m, out)))
@@ -103,7 +108,8 @@ def no_probability(discriminator: nn.Module) -> Iterator[list[Tensor]]:
         for hook in hooks:
             hook.remove()
     for module, out in given:
-        if out.numel() == returned[0].numel() and torch.equal(out.flatten(), returned[0].flatten()):
+        flat = out.flatten()
+        if any(torch.equal(flat, logits.flatten()) for logits in returned):
             raise _returns_probabilities(module)
 
 

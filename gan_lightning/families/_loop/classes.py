@@ -60,6 +60,7 @@ class AbstractClassGAN(AbstractAlternatingGAN):
     whole_batch_because: ClassVar[str | None] = (
         "its costs are functions of means over the whole batch"
     )
+    unpacked_because: ClassVar[str | None] = "its discriminator tells the class of single samples"
 
     def __init__(self, *args: Any, class_weight: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -133,6 +134,10 @@ class AbstractClassGAN(AbstractAlternatingGAN):
         """None; but this hook comes before Lightning's advice to those who do not validate."""
         warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no")
         return []
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what a validation that was interrupted has counted."""
+        self._hits.clear()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Count the right answers on a batch (x, labels)."""

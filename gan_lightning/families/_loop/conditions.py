@@ -29,19 +29,26 @@ def labels_of(
         if labels is not None:
             raise ValueError(
                 f"`labels` must be None for {type(module).__name__}, whose samples are not "
-                f"conditional, but got {_described(torch.as_tensor(labels))}."
+                f"conditional, but got {_described(_tensor(labels))}."
             )
         return None
     assert module.num_classes is not None  # see checks.arguments
     if labels is None:
         return _uniform(n, module.num_classes, seed)
-    labels = torch.as_tensor(labels)
+    labels = _tensor(labels)
     classes(labels, module.num_classes)
     if labels.shape not in {(), (n,)}:
         raise ValueError(
             f"`labels` must be one class or n = {n} of them but got {_described(labels)}."
         )
     return labels.long().expand(n)
+
+
+def _tensor(labels: object) -> Tensor:
+    try:
+        return torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"`labels` must be integers but got {labels!r}.") from error
 
 
 def classes(labels: Tensor, num_classes: int, *, unlabelled: bool = False) -> None:
@@ -51,8 +58,7 @@ def classes(labels: Tensor, num_classes: int, *, unlabelled: bool = False) -> No
         ValueError: When they are not.
     """
     lowest = UNLABELLED if unlabelled else 0
-    integers = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    if not integers:
+    if not _integers(labels):
         raise ValueError(f"`labels` must be integers but got {_described(labels)}.")
     if labels.numel() == 0:
         return
@@ -63,6 +69,26 @@ def classes(labels: Tensor, num_classes: int, *, unlabelled: bool = False) -> No
             f"`labels` must lie in {lowest}, ..., {num_classes - 1} (`num_classes` - 1) but got "
             f"{wrong}."
         )
+
+
+def of_batch(labels: object, n: int) -> Tensor:
+    """The labels of a batch of n samples, as int64.
+
+    Raises:
+        ValueError: When they are not n integers.
+    """
+    if not isinstance(labels, Tensor) or labels.shape != (n,):
+        found = _described(labels) if isinstance(labels, Tensor) else type(labels).__name__
+        raise ValueError(
+            f"`labels` of a batch must be an integer tensor of shape (N,) = ({n},) but are {found}."
+        )
+    if not _integers(labels):
+        raise ValueError(f"`labels` must be integers but got {_described(labels)}.")
+    return labels.long()
+
+
+def _integers(labels: Tensor) -> bool:
+    return not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
 
 
 def _uniform(n: int, num_classes: int, seed: int | None) -> Tensor:

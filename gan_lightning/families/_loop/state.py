@@ -81,6 +81,9 @@ class AbstractGAN(lightning.LightningModule):
 
     # Why a family cannot hand labels to its networks, or None where it can.
     unconditional_because: ClassVar[str | None] = None
+    always_conditional: ClassVar[bool] = False  # the game is one of samples and labels
+    # Why D cannot judge several samples together, or None where it can.
+    unpacked_because: ClassVar[str | None] = None
     # Why a step's batch cannot be split, or None where it can.
     whole_batch_because: ClassVar[str | None] = None
 
@@ -131,7 +134,7 @@ class AbstractGAN(lightning.LightningModule):
         self.ema_halflife = ema_halflife
         self.compile_networks = compile_networks
         self.num_classes = num_classes
-        self.conditional = conditional
+        self.conditional = conditional or self.always_conditional
         self.samples_per_input = packing(discriminator)
         self.discriminator_schedule: LRScheduler | None = None
         self.generator_schedule: LRScheduler | None = None
@@ -216,6 +219,8 @@ class AbstractGAN(lightning.LightningModule):
             ValueError: When `n` is not positive, `z` has another shape or is not floating-point,
                 or labels do not fit the family.
         """
+        if n < 1:
+            raise ValueError(f"`n` must be at least 1 but got {n}.")
         classes = conditions.labels_of(self, n, labels, seed)
         z = self.latent(n, seed, truncation) if z is None else z
         checks.latent_codes(z, (n, self.latent_dim))

@@ -55,12 +55,16 @@ def mode_coverage(points: Tensor, centres: Tensor, std: float, radius: float = 3
         A `ModeCoverage`; all in float64.
 
     Raises:
-        ValueError: If shapes disagree, or `std` or `radius` is not positive.
+        ValueError: If shapes disagree, one of them is empty, or `std` or `radius` is not positive.
     """
     if points.ndim != 2 or centres.ndim != 2 or points.shape[1] != centres.shape[1]:
         raise ValueError(
             "`points` and `centres` must be (N, D) and (K, D) but got "
             f"{tuple(points.shape)} and {tuple(centres.shape)}."
+        )
+    if not len(points) or not len(centres):
+        raise ValueError(
+            f"`points` and `centres` must not be empty but got {len(points)} and {len(centres)}."
         )
     for name, value in {"std": std, "radius": radius}.items():
         if not 0 < value < math.inf:
