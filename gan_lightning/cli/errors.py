@@ -40,7 +40,9 @@ def did_you_mean(
         "; did you mean 'sample'?"
     """
     by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    # A recipe named without its folder is nearer than any that is spelt alike.
+    near = [name for name in by_lower if name.rpartition("/")[2] == word.lower()]
+    near = near or difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     if not near:
         return ""
     name = by_lower[near[0]]
