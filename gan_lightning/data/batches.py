@@ -124,6 +124,16 @@ class MemorySamples:
             yield x if self.labels is None else (x, self.labels.index_select(0, row))
 
 
+class Order(Protocol):
+    """Which rows make which batch of this rank: `BatchOrder`, or `mixed.MixedOrder`."""
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+
+    def rows(self, seed: int, start: int) -> Iterator[Tensor]:
+        """The rows of batch number ``start`` and of all that follow."""
+
+
 @runtime_checkable
 class CountsUpdates(Protocol):
     """A module that knows how many batches its discriminator has seen, and its run's seed."""
@@ -174,7 +184,7 @@ class Batches:
     """
 
     def __init__(
-        self, samples: Samples, order: BatchOrder, clock: Clock, cycle: int | None = None
+        self, samples: Samples, order: Order, clock: Clock, cycle: int | None = None
     ) -> None:
         self._samples = samples
         self._order = order

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.data.base import AbstractGANData
-from gan_lightning.data.batches import Batches, BatchOrder, Clock, MemorySamples, Samples
+from gan_lightning.data.batches import Batches, BatchOrder, Clock, MemorySamples, Order, Samples
 from gan_lightning.data.disk import DiskSamples
 from gan_lightning.data.mixed import UNLABELLED, LabelledRows, MixedOrder, Validation, shuffled
 
@@ -135,10 +135,10 @@ class SemiSupervised(AbstractGANData):
         """
         world_size, rank = self._place()
         samples = self._read_samples()
-        order = BatchOrder(self.samples, self.data.batch_size, world_size, rank)
+        stream = BatchOrder(self.samples, self.data.batch_size, world_size, rank)
+        order: Order = stream
         if self.labelled_per_batch:
-            mixed = MixedOrder(order, self._labelled, self.labelled_per_batch)
-            order = mixed  # type: ignore[assignment]  # has all that Batches asks for
+            order = MixedOrder(stream, self._labelled, self.labelled_per_batch)
         clock = self._clock if self.trainer is not None else Clock(self._module)
         batches = Batches(samples, order, clock, self._overfit_cycle(len(order)))
         self._batches = ref(batches)
