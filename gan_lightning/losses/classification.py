@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gan_lightning.losses._precision import at_least_float32, softplus
+
 UNLABELLED = -1
-_THRESHOLD = 40.0  # of softplus; torch's 20 is 2e-9 off, which float64 tells
 
 
 def cross_entropies(class_logits: Tensor, labels: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ def cross_entropies(class_logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         ``(N,)``, in float32 or the logits' higher precision.
     """
-    logits = _at_least_float32(class_logits)
+    logits = at_least_float32(class_logits)
     return functional.cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="none")
 
 
@@ -44,7 +45,7 @@ def hits(class_logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         ``(N,)``, in float32 or the logits' higher precision; its mean is the accuracy.
     """
-    return (class_logits.argmax(1) == labels).to(_at_least_float32(class_logits).dtype)
+    return (class_logits.argmax(1) == labels).to(at_least_float32(class_logits).dtype)
 
 
 def real_logits(class_logits: Tensor) -> Tensor:
@@ -62,7 +63,7 @@ def real_logits(class_logits: Tensor) -> Tensor:
     Returns:
         ``(N,)``, in float32 or the logits' higher precision.
     """
-    return torch.logsumexp(_at_least_float32(class_logits), dim=1)
+    return torch.logsumexp(at_least_float32(class_logits), dim=1)
 
 
 def real_costs(class_logits: Tensor) -> Tensor:
@@ -76,7 +77,7 @@ def real_costs(class_logits: Tensor) -> Tensor:
     Returns:
         ``(N,)``, in float32 or the logits' higher precision.
     """
-    return functional.softplus(-real_logits(class_logits), threshold=_THRESHOLD)
+    return softplus(-real_logits(class_logits))
 
 
 def fake_costs(class_logits: Tensor) -> Tensor:
@@ -90,12 +91,12 @@ def fake_costs(class_logits: Tensor) -> Tensor:
     Returns:
         ``(N,)``, in float32 or the logits' higher precision.
     """
-    return functional.softplus(real_logits(class_logits), threshold=_THRESHOLD)
+    return softplus(real_logits(class_logits))
 
 
 def probabilities(class_logits: Tensor) -> Tensor:
     """The softmax of class logits ``(N, n)``, in float32 or their higher precision."""
-    return _at_least_float32(class_logits).softmax(1)
+    return at_least_float32(class_logits).softmax(1)
 
 
 def entropies(class_logits: Tensor) -> Tensor:
@@ -109,7 +110,7 @@ def entropies(class_logits: Tensor) -> Tensor:
     Returns:
         Nats, ``(N,)``, in float32 or the logits' higher precision; from 0 to log n.
     """
-    log_p = _at_least_float32(class_logits).log_softmax(1)
+    log_p = at_least_float32(class_logits).log_softmax(1)
     return -(log_p.exp() * log_p).sum(1)
 
 
@@ -124,7 +125,3 @@ def entropy(p: Tensor) -> Tensor:
     """
     # The gradient at p = 0 is large but finite, so that a softmax's own 0 there can silence it.
     return -(p * p.clamp(min=torch.finfo(p.dtype).tiny).log()).sum()
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,7 +1,8 @@
 r"""Feature matching: Salimans et al. 2016, arXiv:1606.03498, section 3.1."""
 
-import torch
 from torch import Tensor
+
+from gan_lightning.losses._precision import at_least_float32
 
 
 def feature_matching_loss(real_mean: Tensor, fake_mean: Tensor) -> Tensor:
@@ -19,5 +20,4 @@ def feature_matching_loss(real_mean: Tensor, fake_mean: Tensor) -> Tensor:
     Returns:
         The cost, a scalar, in float32 or the features' higher precision.
     """
-    dtype = torch.promote_types(fake_mean.dtype, torch.float32)
-    return (real_mean.to(dtype) - fake_mean.to(dtype)).square().sum()
+    return (at_least_float32(real_mean) - at_least_float32(fake_mean)).square().sum()

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gan_lightning.losses._precision import at_least_float32
+
 LOG_STD_LIMIT = 3.0
 
 
@@ -27,8 +29,8 @@ def categorical_information(logits: Tensor, code: Tensor) -> Tensor:
     Returns:
         Nats, a scalar: log n where Q always knows, 0 where it answers 1 / n, below where it errs.
     """
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return math.log(logits.shape[1]) - functional.cross_entropy(logits, code)
+    cost = functional.cross_entropy(at_least_float32(logits), code)
+    return math.log(logits.shape[1]) - cost
 
 
 def continuous_information(mean: Tensor, log_std: Tensor, code: Tensor) -> Tensor:
@@ -47,8 +49,7 @@ def continuous_information(mean: Tensor, log_std: Tensor, code: Tensor) -> Tenso
     Returns:
         Nats, a scalar.
     """
-    dtype = torch.promote_types(mean.dtype, torch.float32)
-    mean, log_std, code = mean.to(dtype), log_std.to(dtype), code.to(dtype)
+    mean, log_std, code = (at_least_float32(t) for t in (mean, log_std, code))
     error = (code - mean) * torch.exp(-log_std)
     log_density = -(error.square() + math.log(2 * math.pi)) / 2 - log_std
     return log_density.sum(1).mean() + code.shape[1] * math.log(2)
