@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Protocol, TypeGuard, cast, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -119,6 +119,11 @@ class Featured(Protocol):
 def offers_features(network: nn.Module) -> TypeGuard[Featured]:
     """Whether a wrapper of this discriminator can offer features in its turn."""
     return isinstance(network, Featured)
+
+
+def featured(network: nn.Module) -> Featured:
+    """The same network, for a wrapper that has seen by `offers_features` that it has features."""
+    return cast(Featured, network)
 
 
 def check_shape(argument: str, x: Tensor, shape: tuple[int, ...]) -> None:

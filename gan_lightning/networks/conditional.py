@@ -18,6 +18,7 @@ from gan_lightning.networks.base import (
     check_positive,
     check_sample_shape,
     check_shape,
+    featured,
     offers_features,
 )
 from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -149,13 +150,11 @@ class ConditionalDiscriminator(Network):
 
     def features(self, x: Tensor, labels: Tensor) -> Tensor:
         """Features ``(N, feature_dim)`` of pairs x ``(N, *image_shape)``, labels ``(N,)``."""
-        features: Tensor = self.network.features(self.join(x, labels))  # type: ignore[operator]
-        return features
+        return featured(self.network).features(self.join(x, labels))
 
     def from_features(self, features: Tensor) -> Tensor:
         """What `forward` returns, from features ``(N, feature_dim)``."""
-        result: Tensor = self.network.from_features(features)  # type: ignore[operator]
-        return result
+        return featured(self.network).from_features(features)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Logits ``(N,)`` of pairs x ``(N, *image_shape)``, labels ``(N,)``."""
@@ -223,13 +222,12 @@ class ProjectionDiscriminator(Network):
     def features(self, x: Tensor, labels: Tensor) -> Tensor:
         """Features ``(N, feature_dim)`` of samples ``(N, *image_shape)``, whatever their labels."""
         check_labels(labels, len(x))
-        features: Tensor = self.network.features(x)  # type: ignore[operator]
-        return features
+        return featured(self.network).features(x)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Logits ``(N,)`` of pairs x ``(N, *image_shape)``, labels ``(N,)``."""
         features = self.features(x, labels)
-        unconditional: Tensor = self.network.from_features(features)  # type: ignore[operator]
+        unconditional = featured(self.network).from_features(features)
         vectors: Tensor = self.embedding(labels.long())
         return unconditional.reshape(len(x)) + (vectors * features).sum(1)  # Eq. 3
 

@@ -8,6 +8,7 @@ from gan_lightning.networks.base import (
     Network,
     check_positive,
     check_sample_shape,
+    featured,
     offers_features,
 )
 
@@ -79,13 +80,11 @@ class Packed(Network):
 
     def features(self, *inputs: Tensor) -> Tensor:
         """Features of packs, ``(N/m, feature_dim)``, of samples ``(N, *image_shape)``."""
-        features: Tensor = self.network.features(*self.pack(*inputs))  # type: ignore[operator]
-        return features
+        return featured(self.network).features(*self.pack(*inputs))
 
     def from_features(self, features: Tensor) -> Tensor:
         """What `forward` returns, from features of packs ``(N/m, feature_dim)``."""
-        result: Tensor = self.network.from_features(features)  # type: ignore[operator]
-        return result
+        return featured(self.network).from_features(features)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Logits of packs, ``(N/m,)``, of samples ``(N, *image_shape)``."""
