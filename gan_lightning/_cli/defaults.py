@@ -44,6 +44,9 @@ _FALSE_ALARMS = (
     r"The number of training batches \(\d+\) is smaller than the logging interval",
     r"The '\w+' does not have many workers",  # samples in memory need none
     r"`max_epochs` was not set",
+    r"You defined a `validation_step` but have no",  # few who train a classifier hold samples out
+    r"You passed in a `val_dataloader` but have no",  # `SemiSupervised` offers one to every family
+    r"Total length of `list` across ranks is zero",  # its answer where nothing is held out
     r"Starting from v1\.9\.0, `tensorboardX` has been removed",  # there is always the recorder
     r"\s*By default only one JsonargparseDeprecationWarning",  # Lightning's calls, not the user's
     r"\s*``instantiate_classes`` was deprecated",

@@ -4,7 +4,6 @@ The protocol is that of Salimans et al. 2016 (arXiv:1606.03498), section 6.1: a 
 training samples without labels, beside a stream of the few labelled ones, which repeat.
 """
 
-import warnings
 from typing import Literal, NamedTuple, final
 from weakref import ref
 
@@ -148,8 +147,6 @@ class SemiSupervised(AbstractGANData):
         """The held-out samples in order, (x, labels); an empty list where there are none."""
         self._read_samples()
         if self._held_out is None:
-            # Lightning asks whether nothing was the intention: it was.
-            warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
             return []
         return Validation(self._held_out, self.data.batch_size, *self._place())
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, final
 
 from torch import Tensor, nn
 
-from gan_lightning.families._loop.classes import non_negative
+from gan_lightning.families._loop import checks
 from gan_lightning.families._loop.networks import require_features, with_features
 from gan_lightning.families.base import AbstractAlternatingGAN, Objective
 from gan_lightning.losses import classification, goodfellow
@@ -45,7 +45,7 @@ class ACGAN(AbstractAlternatingGAN):
 
     def __init__(self, *args: Any, class_weight: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        non_negative("class_weight", class_weight)
+        checks.non_negative("class_weight", class_weight)
         self.class_weight = class_weight
         assert self.num_classes is not None  # a conditional family: see checks.arguments
         self.classes: int = self.num_classes

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 
 from gan_lightning.families._loop import checks
-from gan_lightning.families._loop.classes import AbstractClassGAN, require_classes
 from gan_lightning.families.base import Objective
+from gan_lightning.families.classes import AbstractClassGAN, require_classes
 from gan_lightning.losses import classification as losses
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning._seeds import mix
+from gan_lightning.families._loop import checks
 from gan_lightning.families._loop.averaging import evaluating
-from gan_lightning.families._loop.classes import non_negative
 from gan_lightning.families._loop.latent import latent
 from gan_lightning.families._loop.networks import require_features, with_features
 from gan_lightning.families.base import AbstractAlternatingGAN, Objective
@@ -79,8 +79,8 @@ class InfoGAN(AbstractAlternatingGAN):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        non_negative("categorical_weight", categorical_weight)
-        non_negative("continuous_weight", continuous_weight)
+        checks.non_negative("categorical_weight", categorical_weight)
+        checks.non_negative("continuous_weight", continuous_weight)
         self.categorical = tuple(categorical)
         self.continuous = continuous
         self.categorical_weight = categorical_weight

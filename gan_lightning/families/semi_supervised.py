@@ -10,9 +10,9 @@ from typing import Any, ClassVar, final
 
 from torch import Tensor
 
-from gan_lightning.families._loop.classes import AbstractClassGAN, require_classes
 from gan_lightning.families._loop.networks import require_features, with_features
 from gan_lightning.families.base import Objective
+from gan_lightning.families.classes import AbstractClassGAN, require_classes
 from gan_lightning.losses import classification as losses
 from gan_lightning.losses.feature_matching import feature_matching_loss
 

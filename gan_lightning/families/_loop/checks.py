@@ -79,6 +79,16 @@ def positive_or_none(name: str, value: float | None) -> None:
         raise ValueError(f"`{name}` must be a positive number or None but got {value!r}.")
 
 
+def non_negative(name: str, value: float) -> None:
+    """Refuse weights below 0.
+
+    Raises:
+        ValueError: When the value is negative or not finite.
+    """
+    if not 0 <= value < math.inf:
+        raise ValueError(f"`{name}` must be a finite number of at least 0 but got {value!r}.")
+
+
 def gives_logits(discriminator: nn.Module) -> None:
     """Refuse a discriminator that visibly ends in a probability; `no_probability` sees the rest."""
     last: nn.Module | None = discriminator

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from gan_lightning._seeds import mix
+from gan_lightning.losses.classification import UNLABELLED
 
 if TYPE_CHECKING:
     from gan_lightning.families._loop.state import AbstractGAN
 
-UNLABELLED = -1
 _LABELS = 5  # apart from z, which takes the seed as it is
 
 

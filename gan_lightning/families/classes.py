@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from typing import Any, ClassVar
 
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from gan_lightning.families._loop import checks, conditions
 from gan_lightning.families._loop.averaging import evaluating
 from gan_lightning.families.base import AbstractAlternatingGAN
-from gan_lightning.losses.classification import cross_entropies, hits
+from gan_lightning.losses.classification import UNLABELLED, cross_entropies, hits
 
 _BATCH = 256
-
-
-def non_negative(name: str, value: float) -> None:
-    """Refuse weights below 0.
-
-    Raises:
-        ValueError: When the value is negative or not finite.
-    """
-    if not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` must be a finite number of at least 0 but got {value!r}.")
 
 
 def require_classes(num_classes: int | None, family: str) -> int:
@@ -64,7 +51,7 @@ class AbstractClassGAN(AbstractAlternatingGAN):
 
     def __init__(self, *args: Any, class_weight: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        non_negative("class_weight", class_weight)
+        checks.non_negative("class_weight", class_weight)
         self.class_weight = class_weight
         self._hits: list[Tensor] = []  # of a validation: (right, labelled) of each batch
 
@@ -105,7 +92,7 @@ class AbstractClassGAN(AbstractAlternatingGAN):
         """Weights `(N,)` of the samples that the unsupervised terms run over."""
         if not labels:
             return x.new_ones(len(x))
-        mask = (labels[0] == conditions.UNLABELLED).to(x.dtype)
+        mask = (labels[0] == UNLABELLED).to(x.dtype)
         # Not `if`: the answer lies on the device, and waiting for it would cost every step.
         return torch.where(self.mean_over_ranks(mask.sum()) > 0, mask, torch.ones_like(mask))
 
@@ -121,19 +108,14 @@ class AbstractClassGAN(AbstractAlternatingGAN):
     def supervised_loss(self, class_logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy, a mean over the labelled samples of the global batch; 0 without any."""
         losses = cross_entropies(class_logits, labels)
-        return self.weighted_mean(losses, labels != conditions.UNLABELLED)
+        return self.weighted_mean(losses, labels != UNLABELLED)
 
     def labelled_accuracy(self, class_logits: Tensor, labels: Tensor) -> Tensor:
         """Share of right answers among the labelled samples of the global batch; 0 without any."""
         right = hits(class_logits, labels)
-        return self.weighted_mean(right, labels != conditions.UNLABELLED)
+        return self.weighted_mean(right, labels != UNLABELLED)
 
     # --- validation ------------------------------------------------------------------------------
-
-    def configure_callbacks(self) -> list[Callback]:
-        """None; but this hook comes before Lightning's advice to those who do not validate."""
-        warnings.filterwarnings("ignore", message="You defined a `validation_step` but have no")
-        return []
 
     def on_validation_epoch_start(self) -> None:
         """Forget what a validation that was interrupted has counted."""
@@ -145,7 +127,7 @@ class AbstractClassGAN(AbstractAlternatingGAN):
         if not self.uses_labels or not rest:
             return
         labels = rest[0]
-        labelled = labels != conditions.UNLABELLED
+        labelled = labels != UNLABELLED
         right = (self.classify(x).argmax(1) == labels) & labelled
         self._hits.append(torch.stack([right.sum(), labelled.sum()]))
 
