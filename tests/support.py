@@ -10,6 +10,7 @@ import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torc
 
 import lightning
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import DummyLogger
 from torch import Tensor, nn
 
@@ -81,6 +82,44 @@ class Rows(DummyLogger):
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         self.rows.append((step, dict(metrics)))
+
+
+class Turns(Callback):
+    """Where all parameters are, and who has a gradient, whenever a player is about to move."""
+
+    def __init__(self) -> None:
+        self.places: list[dict[str, Tensor]] = []
+        self.gradients: list[dict[str, bool]] = []
+
+    def on_before_optimizer_step(self, trainer: Any, module: Any, optimizer: Any) -> None:
+        """Before each player's update."""
+        self.places.append(self._of(module))
+        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        self.gradients.append(
+            {n: p.grad is not None for n, p in module.named_parameters() if id(p) in own}
+        )
+
+    def on_train_end(self, trainer: Any, module: Any) -> None:
+        """After the last update."""
+        self.places.append(self._of(module))
+
+    def _of(self, module: Any) -> dict[str, Tensor]:
+        named = module.named_parameters()
+        return {n: p.detach().clone() for n, p in named if "_ema." not in n}
+
+    def check(self, discriminator_steps: int) -> None:
+        """One step: D's turns, then G's; the one who waits stays put bit by bit."""
+        turns = [set(gradients) for gradients in self.gradients]
+        assert len(turns) == discriminator_steps + 1
+        assert all(turn == turns[0] for turn in turns[:-1])
+        assert turns[0] | turns[-1] == set(self.places[0])
+        assert not turns[0] & turns[-1]
+        pairs = zip(turns, self.gradients, self.places, self.places[1:], strict=False)
+        for player, gradients, before, after in pairs:
+            assert [name for name, there in gradients.items() if not there] == []
+            moved = {name for name in before if not torch.equal(before[name], after[name])}
+            assert moved <= player
+            assert moved
 
 
 class Repeated:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from support import Turns, trainer
 
 from gan_lightning.cli import main
 from gan_lightning.cli.recipes import recipes
@@ -67,12 +68,12 @@ def test_recipe_is_complete_and_repeats_nothing(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_builds_networks_that_fit_its_data(name, fashion, monkeypatch):
+    """And one step of them moves one player at a time, and all of it."""
     built = []
-    monkeypatch.setattr(
-        lightning.Trainer, "fit", lambda self, model, **kw: built.append((model, kw))
-    )
-    args = small_data(name, fashion)
-    assert main(["fit", "--config", name, "--trainer.accelerator=cpu", *args]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(lightning.Trainer, "fit", lambda self, model, **kw: built.append((model, kw)))
+        args = small_data(name, fashion)
+        assert main(["fit", "--config", name, "--trainer.accelerator=cpu", *args]) == 0
     ((model, kwargs),) = built
     data = kwargs["datamodule"]
     n = 2 * model.samples_per_input
@@ -84,6 +85,10 @@ def test_recipe_builds_networks_that_fit_its_data(name, fashion, monkeypatch):
         model.latent_dim
         == yaml.safe_load(RECIPES[name].read_text())["model"]["init_args"]["latent_dim"]
     )
+    turns = Turns()
+    without_validation = {"limit_val_batches": 0}
+    trainer(max_steps=1, callbacks=[turns], **without_validation).fit(model, datamodule=data)
+    turns.check(model.discriminator_steps)
 
 
 @pytest.mark.parametrize("name", RECIPES)
