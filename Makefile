@@ -23,6 +23,8 @@ benchmarks: $(INSTALLED)  ## Measure again what the tables under benchmarks/resu
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/data_loading.py
 	$(BIN)/python benchmarks/digits.py
+	$(BIN)/python benchmarks/fgan.py
+	$(BIN)/python benchmarks/mixtures.py --tune --seconds 30
 
 # torch first and by its version alone: a looser request would fetch another build over one at hand.
 # Everything else is pinned whole, so nothing is resolved.

@@ -134,7 +134,7 @@ def test_logits_of_stages_and_their_sum(shape):
     g = generator(shape=shape)
     x = images(5, *shape)
     logits = d.judge_stages(g.stages(x))
-    assert [tuple(l.shape) for l in logits] == [(5,)] * 3  # noqa: E741
+    assert [tuple(d.shape) for d in logits] == [(5,)] * 3
     torch.testing.assert_close(d(x), logits[0] + logits[1] + logits[2])
 
 
