@@ -11,6 +11,14 @@ import gan_lightning  # noqa: F401  (before torchvision, see gan_lightning/_torc
 torch.set_num_threads(1)  # sums in one order on every machine, and no fight between test processes
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the tester's cache, and nothing left in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)

@@ -12,9 +12,45 @@ from rich.text import Text
 from gan_lightning.cli.errors import PROG
 from gan_lightning.runs import RunDirectory
 
-__all__ = ["after_interrupt", "table"]
+__all__ = ["after_interrupt", "meaning", "show", "table"]
 
 _NOT_SCORES = ("loss/", "logits/", "sign/", "grad_norm/", "penalty/", "clamped", "lr/")
+
+_MEANINGS = {
+    "FID": "distance to the real images' Inception features; 0 is best",
+    "FD": "distance to the real samples' features; 0 is best",
+    "KID": "kernel distance to the real images; about 0 is best",
+    "KD": "kernel distance to the real samples' features; about 0 is best",
+    "IS": "sure and varied classes; higher is better",
+    "CS": "sure and varied classes; higher is better",
+    "SWD": "distance to the real points, in their unit; 0 is best",
+    "precision": "share of samples that look real",
+    "recall": "share of the real samples that the model reaches",
+    "density": "samples near real ones, against real ones; about 1 is best",
+    "coverage": "share of the real samples with a sample near",
+    "NDB/K": "share of bins with too many or too few samples; 0.05 is chance",
+    "JSD": "difference of the shares of the bins, nats; 0 is best",
+    "classes": "classes with at least one sample",
+    "class_KL": "class shares against those of the data, nats; 0 is best",
+    "class_KL_uniform": "class shares against equal ones, nats; 0 is best",
+    "class_JSD_uniform": "class shares against equal ones, nats; 0 is best",
+    "modes": "modes with at least one good sample",
+    "high_quality": "share within 3 standard deviations of a mode; 0.989 is best in the plane",
+    "reverse_KL": "shares of the modes against equal ones, nats; 0 is best",
+    "diversity/pairwise": "mean distance of samples over that of real ones; about 1 is best",
+}
+
+
+def meaning(name: str) -> str:
+    """Say what a score means, in a few words.
+
+    Args:
+        name: As it is logged, such as ``FD-Digits``.
+
+    Returns:
+        The words; empty where there are none.
+    """
+    return _MEANINGS.get(name) or _MEANINGS.get(name.partition("-")[0], "")
 
 
 def table(run: RunDirectory) -> Table:
@@ -30,8 +66,9 @@ def table(run: RunDirectory) -> Table:
     rows = Table(show_header=False, title=facts.get("family"), title_justify="left", min_width=40)
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(no_wrap=True)
+    rows.add_column(no_wrap=True)
     for label, value in [*_progress(facts), *_scores(facts), *_files(run)]:
-        rows.add_row(label, Text(value))
+        rows.add_row(label, Text(value), meaning(label))
     return rows
 
 
@@ -77,9 +114,10 @@ def _progress(facts: dict[str, Any]) -> list[tuple[str, str]]:
 def _scores(facts: dict[str, Any]) -> list[tuple[str, str]]:
     scores = facts.get("scores", {})
     best, last = scores.get("best", {}), scores.get("last", {})
-    rows = [
-        (name, f"{_number(it['value'])} (best, step {it['step']:,})") for name, it in best.items()
-    ]
+    rows = []
+    for name, it in best.items():
+        at_best = f"best {_number(it['value'])} at step {it['step']:,}"
+        rows.append((name, f"{_number(last.get(name))} ({at_best})"))
     for name, value in last.items():
         if name not in best and not name.startswith(_NOT_SCORES):
             rows.append((name, _number(value)))

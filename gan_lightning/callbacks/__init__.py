@@ -3,6 +3,7 @@
 from gan_lightning.callbacks.annealing import Beta2Annealing, GammaAnnealing
 from gan_lightning.callbacks.checkpoint import GANCheckpoint
 from gan_lightning.callbacks.diversity import SampleDiversity
+from gan_lightning.callbacks.evaluation import EvaluationCallback
 from gan_lightning.callbacks.label_smoothing import LabelSmoothing
 from gan_lightning.callbacks.plot import LossPlot
 from gan_lightning.callbacks.progress import GANProgressBar
@@ -11,6 +12,7 @@ from gan_lightning.callbacks.samples import SampleLogger
 
 __all__ = [
     "Beta2Annealing",
+    "EvaluationCallback",
     "GANCheckpoint",
     "GANProgressBar",
     "GammaAnnealing",

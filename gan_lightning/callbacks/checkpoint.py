@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -35,7 +35,8 @@ class GANCheckpoint(Checkpoint):
     time interval there, and can save at an epoch's end, where its counters are ahead of the
     game's.
 
-    Files: `step=<generator updates>.ckpt`, the newest `keep` of them, and `last.ckpt`, the newest.
+    Files: `step=<generator updates>.ckpt`, the newest `keep` of them, `last.ckpt`, the newest, and
+    with `monitor` `best.ckpt`, the one of the best score.
 
     Args:
         directory: Folder for the files; None takes `checkpoints/` of the run directory.
@@ -43,6 +44,9 @@ class GANCheckpoint(Checkpoint):
         every_n_minutes: Save also when this much time has passed since the last one; None does
             not.
         keep: How many `step=...ckpt` to keep; -1 keeps all.
+        monitor: Name of a score, such as "FD-Digits" of an `EvaluationCallback`; whenever it is
+            better than ever before, what it was taken of becomes `best.ckpt`.
+        mode: Whether a low or a high score is good, "min" or "max".
 
     Raises:
         ValueError: When an interval or `keep` is out of range, or, at the start of a run that
@@ -56,8 +60,12 @@ class GANCheckpoint(Checkpoint):
         every_n_steps: int = 500,
         every_n_minutes: float | None = 2.0,
         keep: int = 3,
+        monitor: str | None = None,
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         super().__init__()
+        if mode not in ("min", "max"):
+            raise ValueError(f"`mode` must be 'min' or 'max', got {mode!r}.")
         positive("every_n_steps", every_n_steps)
         if every_n_minutes is not None and not every_n_minutes > 0:
             raise ValueError(f"`every_n_minutes` must be positive or None, got {every_n_minutes}.")
@@ -67,6 +75,9 @@ class GANCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self.keep = keep
+        self.monitor = monitor
+        self.mode = mode
+        self.best: float | None = None  # the best score so far
         self._folder = Path()
         self._began = False  # an error before training has nothing to save
         self._interrupt = DeferredInterrupt()
@@ -120,8 +131,11 @@ class GANCheckpoint(Checkpoint):
             return
         stop, late = self._agreed(trainer, pl_module)
         by_steps = pl_module.generator_stepped and trainer.global_step % self.every_n_steps == 0
-        if by_steps or stop or late or _ends_here(trainer):
+        better = self._is_better(trainer)
+        if by_steps or stop or late or better or _ends_here(trainer):
             self._save(trainer, pl_module)
+        if better:
+            self._keep_best(trainer)
         if stop:
             self._interrupt.remove()
             raise KeyboardInterrupt
@@ -136,7 +150,18 @@ class GANCheckpoint(Checkpoint):
         """
         self._interrupt.remove()
         if self._began:
+            better = self._is_better(trainer)
             self._save(trainer, pl_module)
+            if better:
+                self._keep_best(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best score so far."""
+        return {} if self.best is None else {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.best = state_dict.get("best")
 
     def on_exception(
         self,
@@ -173,6 +198,22 @@ class GANCheckpoint(Checkpoint):
         flags = torch.tensor([float(stop), float(late)], device=module.device)
         flags = trainer.strategy.reduce(flags, reduce_op="sum")
         return bool(flags[0] > 0), bool(flags[1] > 0)
+
+    def _is_better(self, trainer: lightning.Trainer) -> bool:
+        """Whether the score has never been better; it is the same on all ranks."""
+        if self.monitor is None or self.monitor not in trainer.callback_metrics:
+            return False
+        score = float(trainer.callback_metrics[self.monitor])
+        sign = 1 if self.mode == "min" else -1
+        if score != score or (self.best is not None and sign * score >= sign * self.best):
+            return False
+        self.best = score
+        return True
+
+    def _keep_best(self, trainer: lightning.Trainer) -> None:
+        if trainer.is_global_zero:
+            source = self._folder / f"step={trainer.global_step}.ckpt"
+            link_or_copy(source, self._folder / "best.ckpt")
 
     def _save(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         if _updates(module) == self._saved_at:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from gan_lightning import __version__
-from gan_lightning.cli.arguments import parse_recipes, parse_sample
+from gan_lightning.cli.arguments import parse_evaluate, parse_recipes, parse_sample
 from gan_lightning.cli.errors import (
     PROG,
     UsageError,
@@ -39,6 +39,7 @@ usage: {PROG} COMMAND [OPTIONS]
 commands:
   fit       train: {PROG} fit --config digits/dcgan (or a path), go on: {PROG} fit --resume RUN_DIR
   sample    samples of a run: {PROG} sample RUN_DIR --number 64
+  evaluate  scores of a run or of images: {PROG} evaluate RUN_DIR, evaluate FOLDER --against Digits
   recipes   list the recipes that --config finds by name
 
 options:
@@ -83,6 +84,7 @@ def _run(args: list[str]) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "fit": _fit,
         "sample": _sample,
+        "evaluate": _evaluate,
         "recipes": _recipes,
     }
     if not args or args[0] in ("--help", "-h", "help"):
@@ -114,6 +116,13 @@ def _sample(args: list[str]) -> int:
     from gan_lightning._cli.sample import sample
 
     return sample(options)
+
+
+def _evaluate(args: list[str]) -> int:
+    options = parse_evaluate(args)
+    from gan_lightning._cli.evaluate import evaluate
+
+    return evaluate(options)
 
 
 def _fit(args: list[str]) -> int:

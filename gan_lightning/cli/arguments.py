@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from gan_lightning.cli.errors import PROG, UsageError, did_you_mean
 
-__all__ = ["parse_recipes", "parse_sample"]
+__all__ = ["parse_evaluate", "parse_recipes", "parse_sample"]
 
 
 def parse_recipes(args: Sequence[str]) -> None:
@@ -59,6 +59,65 @@ def parse_sample(args: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
     return parser.parse_args(args)
+
+
+def parse_evaluate(args: Sequence[str]) -> argparse.Namespace:
+    """Read the options of ``evaluate``.
+
+    Args:
+        args: after the command's name.
+
+    Returns:
+        ``target``, ``against``, ``root``, ``number``, ``seed``, ``checkpoint``, ``extractor``,
+        ``weights``, ``resize``, ``download``, ``metrics``, ``out`` and ``overwrite``.
+
+    Raises:
+        UsageError: if they cannot be understood.
+    """
+    parser = _Parser("evaluate", "Compare generated samples with real ones.")
+    parser.add_argument(
+        "target",
+        metavar="TARGET",
+        help="a run directory, a folder of images, an .npz (samples, images or features) or a "
+        ".safetensors file of features",
+    )
+    parser.add_argument(
+        "--against",
+        help="real samples: the name of a data set (Digits), a folder, an .npz or a .safetensors "
+        "file (the run's own data set)",
+    )
+    parser.add_argument("--root", help="folder of the files of the data set in --against")
+    parser.add_argument(
+        "--number", type=int, help="samples of either set (a run: 10,000 or all; else all)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of a run's latent codes (0)")
+    parser.add_argument(
+        "--checkpoint",
+        default="last",
+        help="'last', the name of another file in TARGET/checkpoints, or a path (last)",
+    )
+    parser.add_argument(
+        "--extractor",
+        help="inception, digits, fashion_mnist, pixels or random_conv (what suits the data)",
+    )
+    parser.add_argument("--weights", type=Path, help="Inception's file of weights (the cache's)")
+    parser.add_argument(
+        "--resize", default="tf1", help="Inception's resize mode: tf1, clean or antialias (tf1)"
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="download Inception's weights if they are missing"
+    )
+    parser.add_argument(
+        "--metrics", help="classes of gan_lightning.metrics, separated by commas (the usual ones)"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="the JSON file (evaluation.json, of a run in its directory)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    options = parser.parse_args(args)
+    if options.number is not None and options.number < 2:
+        raise UsageError(f"`--number` must be at least 2, got {options.number}")
+    return options
 
 
 class _Parser(argparse.ArgumentParser):

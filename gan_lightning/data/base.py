@@ -12,7 +12,9 @@ import torch
 from lightning import LightningDataModule, LightningModule
 from torch import Tensor
 
-from gan_lightning.data.batches import Batches, BatchOrder, Clock, Samples
+from gan_lightning.data.batches import Batch, Batches, BatchOrder, Clock, Samples, epoch_order
+
+_EVALUATION = 2**40 + 4  # the word of `real_chunks` among the seeds of permutations
 
 
 class AbstractGANData(LightningDataModule, ABC):
@@ -88,6 +90,40 @@ class AbstractGANData(LightningDataModule, ABC):
         batches = Batches(samples, order, clock, self._overfit_cycle(len(order)))
         self._batches = ref(batches)
         return batches
+
+    def real_chunks(
+        self, number: int | None = None, size: int = 250, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Batch]:
+        """Real samples to compare generated ones with, as a metric wants them.
+
+        They are drawn without replacement by a fixed seed, cut into chunks, and the chunks are
+        dealt out to the ranks: no sample comes twice, none is missing, and each chunk is the same
+        however many ranks there are. Training is not touched.
+
+        Args:
+            number: How many samples, all ranks together; None takes all.
+            size: Samples per chunk; the last one may be smaller.
+            rank: This process's rank.
+            world_size: Number of ranks.
+
+        Yields:
+            ``x`` or ``(x, labels)`` of this rank, float32 on the CPU.
+
+        Raises:
+            ValueError: If ``number`` or ``size`` is not positive, or there are fewer samples.
+        """
+        check_positive("size", size)
+        samples = self.samples
+        number = samples if number is None else number
+        check_positive("number", number)
+        if number > samples:
+            raise ValueError(f"`number` must be at most the {samples} real samples, got {number}.")
+        order = epoch_order(samples, _EVALUATION, 0)[:number]
+        for batch in self._read_samples().batches(iter(torch.split(order, size)[rank::world_size])):
+            if isinstance(batch, Tensor):
+                yield to_unit_range(batch, torch.float32)
+            else:
+                yield to_unit_range(batch[0], torch.float32), batch[1]
 
     def digest(self) -> str | None:
         """A digest of the files that the samples come from; None where the arguments say it all.
