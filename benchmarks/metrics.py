@@ -40,7 +40,6 @@ from gan_lightning import metrics
 from gan_lightning.metrics.defaults import suite_for
 from gan_lightning.metrics.extractors import DigitsClassifier, InceptionExtractor
 from gan_lightning.metrics.functional.frechet import frechet_from_moments, moments
-from gan_lightning.metrics.functional.precision_recall import precision_recall
 from gan_lightning.metrics.suite import MetricSuite
 
 RESULTS = Path(__file__).parent / "results" / "metrics.md"

@@ -66,9 +66,8 @@ def table(run: RunDirectory) -> Table:
     rows = Table(show_header=False, title=facts.get("family"), title_justify="left", min_width=40)
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(no_wrap=True)
-    rows.add_column(no_wrap=True)
     for label, value in [*_progress(facts), *_scores(facts), *_files(run)]:
-        rows.add_row(label, Text(value), meaning(label))
+        rows.add_row(label, Text(value))
     return rows
 
 
@@ -115,12 +114,13 @@ def _scores(facts: dict[str, Any]) -> list[tuple[str, str]]:
     scores = facts.get("scores", {})
     best, last = scores.get("best", {}), scores.get("last", {})
     rows = []
-    for name, it in best.items():
-        at_best = f"best {_number(it['value'])} at step {it['step']:,}"
-        rows.append((name, f"{_number(last.get(name))} ({at_best})"))
-    for name, value in last.items():
-        if name not in best and not name.startswith(_NOT_SCORES):
-            rows.append((name, _number(value)))
+    for name in [*best, *(name for name in last if name not in best)]:
+        if name not in best and name.startswith(_NOT_SCORES):
+            continue
+        said = _number(last.get(name, best.get(name, {}).get("value")))
+        if name in best and best[name]["value"] != last.get(name):
+            said += f" (best {_number(best[name]['value'])}, step {best[name]['step']:,})"
+        rows.append((name, f"{said}: {meaning(name)}" if meaning(name) else said))
     return rows
 
 

@@ -1,10 +1,9 @@
-"""`gan-lightning evaluate`: scores of a run, of a folder of images or of arrays, on file and table."""
+"""`gan-lightning evaluate`: scores of a run, of a folder of images or of arrays."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 

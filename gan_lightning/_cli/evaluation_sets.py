@@ -202,7 +202,10 @@ def _data_set(name: str, root: str | None, like: tuple[int, ...] | None) -> Abst
 def _read_image(file: Path) -> Tensor:
     try:
         with Image.open(file) as image:
-            return pil_to_tensor(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+            pixels: Tensor = pil_to_tensor(
+                image if image.mode in ("L", "RGB") else image.convert("RGB")
+            )
+            return pixels
     except (OSError, UnidentifiedImageError) as error:
         raise ValueError(f"'{file}' must be an image, got {error}.") from error
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, final, runtime_checkable
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from tqdm import tqdm
@@ -164,7 +163,11 @@ class EvaluationCallback(Callback):
             self._add_real(trainer, module, data, number)
         self._suite.reset()
         self._add_fake(trainer, module, number)
-        self.scores = self._suite.compute()
+        against = f"against {data.identity['data']}, {_generator(module)}"
+        self.scores = {
+            name: Score(float(score), score.higher_is_better, f"{score.protocol}, {against}")
+            for name, score in self._suite.compute().items()
+        }
         self._evaluated = trainer.global_step
         self._record(trainer, module)
         return self.scores
@@ -239,6 +242,13 @@ class EvaluationCallback(Callback):
                             higher_is_better=score.higher_is_better,
                             protocol=score.protocol,
                         )
+
+
+def _generator(module: AbstractGAN) -> str:
+    """Which weights samples come from, in words."""
+    if module.ema_halflife is None:
+        return "the trained generator"
+    return f"the averaged generator (half-life {module.ema_halflife:,} images)"
 
 
 def suite_of(data: ServesRealSamples, number: int) -> MetricSuite:

@@ -185,9 +185,15 @@ class AbstractSetMetric(Metric, ABC):
                 f"{tuple(index.shape)} in {where}."
             )
 
-    def sync(self, dist_sync_fn: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+    def sync(
+        self,
+        dist_sync_fn: Callable[..., Any] | None = None,
+        process_group: Any | None = None,
+        should_sync: bool = True,
+        distributed_available: Callable[..., Any] | None = None,
+    ) -> None:
         """Gather the rows of all ranks; unlike torchmetrics' own way, also from an empty rank."""
-        super().sync(dist_sync_fn=dist_sync_fn or gather_rows, **kwargs)
+        super().sync(dist_sync_fn or gather_rows, process_group, should_sync, distributed_available)
 
     def load_real(self, kept: Tensor) -> None:
         """Take what `kept("real")` gave, in the place of updates; on one rank only."""

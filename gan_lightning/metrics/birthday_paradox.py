@@ -32,7 +32,7 @@ class BirthdayParadox(AbstractSetMetric):
         self.threshold = threshold
         self.relative = relative
         if threshold is not None:
-            self.sets = ("fake",)  # type: ignore[misc]  # of this object alone
+            self.sets = ("fake",)
 
     def value(self, *sets: Tensor) -> tuple[Tensor, ...]:
         """The estimate from fakes, after the reals where these are needed."""

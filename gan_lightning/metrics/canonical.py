@@ -97,6 +97,6 @@ class IS(InceptionScore):
     def update(
         self, x: Tensor, *, real: bool = False, test: bool = False, index: Tensor | None = None
     ) -> None:
-        """Add a batch of images ``(N, C, H, W)``, floats in [-1, 1] or uint8; reals are passed over."""
+        """Add a batch of images, floats in [-1, 1] or uint8; real ones are passed over."""
         if not (real or test):
             super().update(self.extractor(x)["logits_unbiased"], index=index)

@@ -137,5 +137,5 @@ def backbone_path(net: str) -> Path:
     """
     from torchvision import models
 
-    url = getattr(models, _BACKBONES[net]).DEFAULT.url
+    url: str = getattr(models, _BACKBONES[net]).DEFAULT.url
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]

@@ -102,6 +102,17 @@ class PerceptualPathLength(Metric):
         values = trimmed_mean(dim_zero_cat(parts), self.lower, self.upper)
         return dict(zip(self.names, values, strict=True))
 
-    def sync(self, dist_sync_fn: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+    def sync(
+        self,
+        dist_sync_fn: Callable[..., Any] | None = None,
+        process_group: Any | None = None,
+        should_sync: bool = True,
+        distributed_available: Callable[..., Any] | None = None,
+    ) -> None:
         """Gather the paths of all ranks, also from an empty one."""
-        super().sync(dist_sync_fn=dist_sync_fn or gather_rows, **kwargs)
+        super().sync(
+            dist_sync_fn=dist_sync_fn or gather_rows,
+            process_group=process_group,
+            should_sync=should_sync,
+            distributed_available=distributed_available,
+        )

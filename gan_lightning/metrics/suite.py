@@ -142,17 +142,20 @@ class MetricSuite(nn.Module):
             ValueError: If a set is empty or too small.
         """
         scores: dict[str, Score] = {}
+        extractor = self.extractor.fingerprint  # hashes all weights
         for holder in self._holders().values():
             with holder.sync_context():
                 if not isinstance(holder, _Store):
-                    scores |= self._scores(holder, holder.values(), holder.numbers())
+                    found = holder.values(), holder.numbers()
+                    scores |= self._scores(holder, *found, extractor)
                     continue
                 rows = dict(zip(holder.sets, holder.rows(), strict=True))
             for metric in self._metrics():
                 if metric.keeps_rows and metric.output == holder.output:
                     sets = {name: rows[name] for name in metric.sets}
                     numbers = {name: len(kept) for name, kept in sets.items()}
-                    scores |= self._scores(metric, metric.value(*sets.values()), numbers)
+                    values = metric.value(*sets.values())
+                    scores |= self._scores(metric, values, numbers, extractor)
         order = [self.named(name) for metric in self._metrics() for name in metric.names]
         return {name: scores[name] for name in order}
 
@@ -193,12 +196,16 @@ class MetricSuite(nn.Module):
                 holder.load_real(state[name].to(holder.device))
 
     def _scores(
-        self, metric: AbstractSetMetric, values: Value, numbers: Mapping[str, int]
+        self,
+        metric: AbstractSetMetric,
+        values: Value,
+        numbers: Mapping[str, int],
+        extractor: str,
     ) -> dict[str, Score]:
         values = (values,) if isinstance(values, Tensor) else values
         counts = ", ".join(f"{n:,} {name}" for name, n in numbers.items())
         arguments = f"{type(metric).__name__}({metric.arguments()})"
-        protocol = f"{arguments}, {counts}, {self.extractor.fingerprint}"
+        protocol = f"{arguments}, {counts}, {extractor}"
         return {
             self.named(name): Score(
                 float(value), None if name.endswith("_std") else metric.higher_is_better, protocol

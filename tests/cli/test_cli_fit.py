@@ -246,8 +246,8 @@ def test_closing_table(tmp_path):
         "images seen": "128,000",
         "wall time": "0:01:20",
         "images/s": "1,600",
-        "fid_10k": "8.5 (best, step 1,500)",
-        "diversity/pairwise": "0.9123",
+        "fid_10k": "9 (best 8.5, step 1,500)",
+        "diversity/pairwise": "0.9123: mean distance of samples over that of real ones; about 1 is best",
         "samples": str(run.samples / "step_1000000.png"),
         "run directory": str(tmp_path),
     }

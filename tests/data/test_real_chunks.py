@@ -41,5 +41,5 @@ def test_few_labels_do_not_double_the_samples():
 
 @pytest.mark.parametrize(("number", "size"), [(51, 10), (0, 10), (10, 0)])
 def test_numbers_that_do_not_exist_are_refused(number, size):
-    with pytest.raises(ValueError, match="`(number|size)` must be"):
+    with pytest.raises(ValueError, match=r"`(number|size)` must be"):
         list(GaussianRing(samples=50, batch_size=5).real_chunks(number, size))

@@ -12,6 +12,7 @@ from gan_lightning.metrics.extractors.base import AbstractExtractor
 from gan_lightning.metrics.extractors.classifiers import DigitsClassifier, FashionClassifier
 from gan_lightning.metrics.extractors.inception import InceptionExtractor
 from gan_lightning.metrics.extractors.pixels import PixelExtractor, PointExtractor
+from gan_lightning.metrics.extractors.preprocess import Preprocess
 from gan_lightning.metrics.extractors.random_conv import RandomConvExtractor
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ModuleExtractor",
     "PixelExtractor",
     "PointExtractor",
+    "Preprocess",
     "RandomConvExtractor",
     "TimmExtractor",
     "TorchScriptExtractor",

@@ -64,7 +64,7 @@ def random_pairs(n: int, pairs: int, generator: torch.Generator) -> Tensor:
     drawn = torch.empty(0, dtype=torch.int64)
     while len(drawn) < pairs:
         more = torch.randint(total, (2 * pairs,), generator=generator)
-        drawn = torch.cat([drawn, more]).unique()
+        drawn = torch.unique(torch.cat([drawn, more]))
     return _decode(drawn[torch.randperm(len(drawn), generator=generator)[:pairs]])
 
 

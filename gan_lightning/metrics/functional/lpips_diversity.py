@@ -55,7 +55,7 @@ def lpips_diversity(
             raise ValueError(f"`{name}` must be at least 1, got {number}.")
     drawn = random_pairs(len(images), pairs, torch.Generator().manual_seed(seed))
     total = torch.zeros((), dtype=torch.float64, device=images.device)
-    for some in drawn.to(images.device).split(chunk):
+    for some in torch.split(drawn.to(images.device), chunk):
         x, y = _as_floats(images[some[:, 0]]), _as_floats(images[some[:, 1]])
         total += distances(distance, x, y).sum()
     return total / len(drawn)

@@ -117,7 +117,7 @@ def _groups(n: int, labels: Tensor | None) -> list[Tensor]:
             f"{tuple(labels.shape)}."
         )
     labels = labels.cpu()
-    groups = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
+    groups = [(labels == label).nonzero()[:, 0] for label in torch.unique(labels)]
     groups = [members for members in groups if len(members) > 1]
     if not groups:
         raise ValueError(f"`labels` must name a class of at least 2 images, got {n} of one each.")
@@ -128,7 +128,7 @@ def _mean_similarity(images: Tensor, pairs: Tensor) -> Tensor:
     rows = max(1, ENTRIES // (5 * images[0].numel()))
     parts = [
         ms_ssim(in_unit_range(images[some[:, 0]]), in_unit_range(images[some[:, 1]]))
-        for some in pairs.split(rows)
+        for some in torch.split(pairs, rows)
     ]
     return torch.cat(parts).mean()
 

@@ -84,7 +84,7 @@ def _log_densities(fake: Tensor, test: Tensor, sigmas: Sequence[float], name: st
     x = fake.double()
     n, dimension = x.shape
     parts = []
-    for some in test.split(max(1, ENTRIES // n)):
+    for some in torch.split(test, max(1, ENTRIES // n)):
         distance = torch.cdist(some.double(), x, compute_mode="donot_use_mm_for_euclid_dist")
         squares = distance.square_()
         parts.append(torch.stack([(squares / (-2 * s * s)).logsumexp(1) for s in sigmas]))

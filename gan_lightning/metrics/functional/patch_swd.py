@@ -57,10 +57,10 @@ def multiscale_patch_swd(
     of a whole level. As any distance of samples it falls with the number of images (the paper:
     8,192) and is at least 0.
 
-    Choices: the same positions are used for both sets, so that equal sets give exactly 0; directions
-    and positions are drawn by torch, so that values agree with the authors' code up to sampling
-    noise only; sets of different size are coupled by exact quantiles; the authors work on pixels
-    in 0..255, which the normalisation makes equal. A constant channel stays 0.
+    Choices: the same positions are used for both sets, so that equal sets give exactly 0;
+    directions and positions are drawn by torch, so that values agree with the authors' code up to
+    sampling noise only; sets of different size are coupled by exact quantiles. The
+    authors' pixels in 0..255 give the same, by the normalisation. A constant channel stays 0.
 
     The patches of one level of both sets are held in memory, 128 * 49 * C * 8 bytes an image.
 
@@ -93,17 +93,16 @@ def multiscale_patch_swd(
         )
     resolutions = _resolutions(min(shape[1:]))
     generator = torch.Generator().manual_seed(seed)
+    size = (len(resolutions), projections, shape[0] * _SIDE**2)
+    directions = torch.randn(size, generator=generator, dtype=torch.float64)
+    directions = (directions / directions.norm(dim=2, keepdim=True)).to(real.device)
     values = []
-    for level in range(len(resolutions)):
-        size = shape[0] * _SIDE * _SIDE
-        directions = torch.randn(projections, size, generator=generator, dtype=torch.float64)
-        directions = (directions / directions.norm(dim=1, keepdim=True)).to(real.device)
-        state = generator.get_state()
-        x = _normalised_patches(real, level, len(resolutions), patches, generator)
-        generator.set_state(state)
-        y = _normalised_patches(fake.to(real.device), level, len(resolutions), patches, generator)
-        values.append(torch.cat(list(sliced_costs(x, y, directions, 1.0))).mean())
-        generator.manual_seed(seed + level + 1)  # not moved on by how many images there are
+    for level, of_level in enumerate(directions):
+        x, y = (
+            _normalised_patches(s.to(real.device), level, len(resolutions), patches, seed)
+            for s in (real, fake)
+        )
+        values.append(torch.cat(list(sliced_costs(x, y, of_level, 1.0))).mean())
     return PatchSWD(resolutions, 1e3 * torch.stack(values))
 
 
@@ -114,10 +113,9 @@ def _resolutions(side: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _normalised_patches(
-    images: Tensor, level: int, levels: int, number: int, generator: torch.Generator
-) -> Tensor:
+def _normalised_patches(images: Tensor, level: int, levels: int, number: int, seed: int) -> Tensor:
     """Patches of one level as rows ``(N * number, C * 49)``, each channel standardised."""
+    generator = torch.Generator().manual_seed(seed + 1 + level)  # the same for both sets
     parts = [
         _patches(_level(some, level, level == levels - 1), number, generator)
         for some in _chunks(images)
@@ -132,7 +130,7 @@ def _normalised_patches(
 
 
 def _chunks(images: Tensor) -> Iterator[Tensor]:
-    for some in images.split(max(1, ENTRIES // images[0].numel())):
+    for some in torch.split(images, max(1, ENTRIES // images[0].numel())):
         yield in_unit_range(some)
 
 

@@ -26,7 +26,7 @@ def perceptual_path_length(
     ends: Literal["full", "end"] = "full",
     chunk: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    r"""Perceptual path length: the mean distance of images a tiny step apart, over the step squared.
+    r"""Mean perceptual distance of images a tiny step apart in latent space, per squared step.
 
     .. math:: \mathbb{E}\left[ \frac{1}{\varepsilon^2}
         d\big( G(I(z_1, z_2; t)), G(I(z_1, z_2; t + \varepsilon)) \big) \right]
@@ -113,7 +113,7 @@ def path_lengths(
     paths = z.detach().reshape(len(z) // 2, 2, -1)
     interpolate = _slerp if interpolation == "slerp" else _lerp
     found = []
-    for some in paths.split(chunk):
+    for some in torch.split(paths, chunk):
         t = _positions(some, seed) if ends == "full" else some.new_zeros(len(some)).double()
         first, second = some[:, 0].double(), some[:, 1].double()
         at = torch.cat([interpolate(first, second, s[:, None]) for s in (t, t + epsilon)])
@@ -199,4 +199,5 @@ def _mix(words: Tensor) -> Tensor:
 
 def _shift(words: Tensor, by: int) -> Tensor:
     """A shift to the right that fills with 0."""
-    return (words >> by) & (2 ** (64 - by) - 1)
+    shifted: Tensor = (words >> by) & (2 ** (64 - by) - 1)
+    return shifted

@@ -82,7 +82,7 @@ def sliced_costs(x: Tensor, y: Tensor, directions: Tensor, p: float) -> Iterator
         Parts of the L costs.
     """
     centre = _mean(x)  # of both: a shift changes no distance but costs digits
-    for some in directions.split(max(1, ENTRIES // max(len(x), len(y)))):
+    for some in torch.split(directions, max(1, ENTRIES // max(len(x), len(y)))):
         yield line_costs(_project(x, some, centre), _project(y, some, centre), p)
 
 
@@ -102,19 +102,20 @@ def line_costs(u: Tensor, v: Tensor, p: float) -> Tensor:
     if n == m:
         return (u - v).abs().pow(p).mean(1)
     # Both quantile functions are steps; in units of 1 / nm the steps end at integers.
-    ends = torch.cat([torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n]).unique()
+    ends = torch.unique(torch.cat([torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n]))
     widths = ends.diff(prepend=ends.new_zeros(1)).to(u)
     of_u, of_v = (((ends - 1) // size).to(u.device) for size in (m, n))
-    return (u[:, of_u] - v[:, of_v]).abs().pow(p) @ widths / (n * m)
+    costs: Tensor = (u[:, of_u] - v[:, of_v]).abs().pow(p) @ widths
+    return costs / (n * m)
 
 
 def _mean(x: Tensor) -> Tensor:
     total = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
-    for part in x.split(max(1, ENTRIES // x.shape[1])):
+    for part in torch.split(x, max(1, ENTRIES // x.shape[1])):
         total += part.double().sum(0)
     return total / len(x)
 
 
 def _project(x: Tensor, directions: Tensor, centre: Tensor) -> Tensor:
-    rows = x.split(max(1, ENTRIES // x.shape[1]))
+    rows = torch.split(x, max(1, ENTRIES // x.shape[1]))
     return torch.cat([directions @ (part.double() - centre).T for part in rows], 1)

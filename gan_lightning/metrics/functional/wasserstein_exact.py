@@ -106,9 +106,9 @@ class _Matching:
         if len(reduced) == 1:
             self.column_of[0] = self.row_of[0] = 0
             return -1
-        (best, second), (column, other) = (
-            found.tolist() for found in reduced.topk(2, largest=False)
-        )
+        least = reduced.topk(2, largest=False)
+        best, second = least.values.tolist()
+        column, other = map(int, least.indices.tolist())
         if best < second:
             self.v[column] -= second - best
         elif self.row_of[column] >= 0:
