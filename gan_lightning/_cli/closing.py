@@ -23,7 +23,7 @@ _MEANINGS = {
     "KD": "kernel distance to the real samples' features; about 0 is best",
     "IS": "sure and varied classes; higher is better",
     "CS": "sure and varied classes; higher is better",
-    "SWD": "distance to the real points, in their unit; 0 is best",
+    "sliced_W": "distance to the real points, in their unit; 0 is best",
     "precision": "share of samples that look real",
     "recall": "share of the real samples that the model reaches",
     "density": "samples near real ones, against real ones; about 1 is best",

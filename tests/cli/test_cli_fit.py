@@ -247,7 +247,7 @@ def test_closing_table(tmp_path):
         "wall time": "0:01:20",
         "images/s": "1,600",
         "fid_10k": "9 (best 8.5, step 1,500)",
-        "diversity/pairwise": "0.9123: mean distance of samples over that of real ones; about 1 is best",
+        "diversity/pairwise": f"0.9123: {closing.meaning('diversity/pairwise')}",
         "samples": str(run.samples / "step_1000000.png"),
         "run directory": str(tmp_path),
     }

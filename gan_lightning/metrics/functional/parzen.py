@@ -24,7 +24,7 @@ def parzen_log_likelihood(fake: Tensor, test: Tensor, sigma: float) -> tuple[Ten
     density: it may be positive, changes with the unit of the data, and compares only at one D and
     one N. It rises with the number of fakes N, and in high dimensions no affordable N brings it
     near the true value: there it ranks models wrongly and prefers ones that memorise cluster
-    centres (Theis et al. 2016, arXiv:1511.01844, section 3.2). It is here for the tables of old
+    centres (Theis et al. 2016, arXiv:1511.01844). It is here for the tables of old
     papers and for toy data.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, section 5 (sigma cross-validated, 10,000

@@ -30,7 +30,7 @@ def sliced_wasserstein(
     different D do not compare.
 
     Source: Rabin et al. 2011 (Wasserstein barycenter and its application to texture mixing); for
-    GANs Deshpande et al. 2018, arXiv:1803.11188, equation 7.
+    GANs Deshpande et al. 2018, arXiv:1803.11188, section 3.
 
     Args:
         real: Features ``(N, D)``, N at least 2.
