@@ -157,8 +157,12 @@ def random_inception(folder: Path) -> InceptionExtractor:
     from gan_lightning.metrics.extractors import inception
 
     torch.manual_seed(0)
+    network = inception._Network()
+    for module in network.modules():  # torch's own would let the signal fade to denormal numbers
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
     file = folder / inception.FILE
-    torch.save(inception._Network().state_dict(), file)
+    torch.save(network.state_dict(), file)
     return InceptionExtractor(file, check_hash=False)
 
 
