@@ -11,7 +11,7 @@ Four tables:
 - KL of the class shares of samples with perfect labels, beside (K - 1) / 2N.
 - Share of high quality of samples of ring and grid themselves, beside 1 - exp(-4.5).
 
-    python benchmarks/calibration.py --root /usr/share/datasets/fashion-mnist    # 6 minutes
+    python benchmarks/calibration.py --root /usr/share/datasets/fashion-mnist  # 6 minutes of a core
     python benchmarks/calibration.py --root ... --quick    # few images; writes nothing
 
 Writes results/calibration.md and docs/images/calibration_*.png.

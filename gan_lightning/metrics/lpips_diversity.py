@@ -50,7 +50,9 @@ class LPIPS:
             )
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-        self.net: nn.Module = LearnedPerceptualImagePatchSimilarity(net_type=net).net
+        # Its layers get random weights before they get the right ones.
+        with torch.random.fork_rng(devices=[]):
+            self.net: nn.Module = LearnedPerceptualImagePatchSimilarity(net_type=net).net
 
     @torch.no_grad()
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ class ParzenLogLikelihood(AbstractSetMetric):
         kwargs: Of `AbstractSetMetric`.
     """
 
-    names = ("parzen_LL", "parzen_LL_std")
+    names = ("parzen_LL", "parzen_LL_error")
     sets = ("fake", "test")
     higher_is_better = True
 

@@ -41,4 +41,6 @@ def _leaf(x: Tensor) -> Tensor:
     if not x.is_floating_point():
         return x
     x = x.to(torch.promote_types(x.dtype, torch.float32))
-    return x if x.requires_grad else x.detach().requires_grad_()
+    # A view of its own: after an unrolled step D's weights depend on the fakes as well, and the
+    # gradient of the logit in its input must not go that way.
+    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()

@@ -77,8 +77,10 @@ def test_best_sigma_is_the_best_of_the_grid():
     [
         (
             lambda x: parzen_log_likelihood(x, x, 0.0),
-            "`sigma` must be positive and finite, got 0.0",
+            "`sigma` must be positive and finite, also squared, got 0.0",
         ),
+        (lambda x: parzen_log_likelihood(x, x, 1e-170), "also squared, got 1e-170"),
+        (lambda x: best_parzen_sigma(x, x, [1.0, 1e170]), r"also squared, got 1e\+170"),
         (lambda x: parzen_log_likelihood(x[:1], x, 1.0), "`fake` must be features .* at least 2"),
         (lambda x: parzen_log_likelihood(x, x[:1], 1.0), "`test` must be features .* at least 2"),
         (lambda x: parzen_log_likelihood(x, x / 0, 1.0), "`test` must be finite"),
@@ -161,6 +163,7 @@ def test_extreme_logits_give_no_nan():
 def test_classes_equal_functions_in_any_order():
     fake, test = normal(20, 3), normal(15, 3, 1)
     metric = ParzenLogLikelihood(0.5)
+    assert metric.names == ("parzen_LL", "parzen_LL_error")  # a standard error, no deviation
     ratio = DensityRatio(bins=5)
     metric.update(fake, real=True)  # passed over: it needs held-out reals
     for x, y in ((fake, test), (fake.flip(0), test.flip(0))):

@@ -65,6 +65,34 @@ def test_a_collapsed_generator():
     assert found.spread[1:].isnan().all()
 
 
+def test_an_offset_of_everything_changes_nothing():
+    """A product of matrices would lose all digits of these distances."""
+    random = torch.Generator().manual_seed(0)
+    centres = torch.randint(-8, 8, (40, 2), generator=random).double() + 2.0**30
+    noise = (torch.randn(400, 2, generator=random, dtype=torch.float64) * 2**6).round() / 2**8
+    points = centres[torch.randint(40, (400,), generator=random)] + noise
+    moved = mode_coverage(points, centres, 0.25)
+    found = mode_coverage(points - 2.0**30, centres - 2.0**30, 0.25)
+    assert moved.counts.tolist() == found.counts.tolist()
+    assert moved.high_quality == found.high_quality > 0.9
+    torch.testing.assert_close(moved.spread, found.spread, rtol=1e-12, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("modes", range(2, 60))
+def test_even_shares_have_no_divergence_and_none_below_0(modes):
+    centres = torch.arange(modes, dtype=torch.float64)[:, None]
+    found = mode_coverage(centres.repeat(3, 1), centres, 0.01)
+    assert 0 <= found.reverse_kl < 1e-14
+
+
+def test_precisions():
+    points = ring().repeat(5, 1) + 0.01 * torch.randn(40, 2, dtype=torch.float64)
+    for dtype in (torch.float16, torch.bfloat16):
+        found = mode_coverage(points.to(dtype), ring(), 0.01)
+        expected = mode_coverage(points.to(dtype).double(), ring(), 0.01)
+        assert found.counts.tolist() == expected.counts.tolist()
+
+
 def test_no_sample_of_high_quality():
     found = mode_coverage(torch.full((10, 2), 5.0), ring(), 0.01)
     assert (found.modes, found.high_quality, found.reverse_kl) == (0, 0.0, math.inf)
@@ -76,6 +104,8 @@ def test_no_sample_of_high_quality():
         ((torch.zeros(3), ring(), 0.1), r"`points` and `centres` must be \(N, D\) and \(K, D\)"),
         ((torch.zeros(0, 2), ring(), 0.1), "must not be empty but got 0 and 8"),
         ((torch.zeros(3, 3), ring(), 0.1), r"got \(3, 3\) and \(8, 2\)"),
+        ((torch.full((3, 2), math.nan), ring(), 0.1), "`points` must be finite, got NaN"),
+        ((torch.zeros(3, 2), ring() / 0, 0.1), "`centres` must be finite, got NaN or infinity"),
         ((torch.zeros(3, 2), ring(), 0.0), "`std` must be positive but got 0.0"),
         ((torch.zeros(3, 2), ring(), 0.1, -1.0), "`radius` must be positive but got -1.0"),
     ],

@@ -57,7 +57,17 @@ def test_sure_classifiers(scale):
     assert inception_score(one, 3)[0].item() == pytest.approx(1, rel=1e-12)
     assert mode_score(sure, one).item() == pytest.approx(1 / 4, rel=1e-12)
     found = am_score(sure, one).item()  # 3/4 of the reals' classes are missing
-    assert found == pytest.approx(0.75 * min(scale, 1e3) - math.log(4), rel=1e-9)
+    assert found == pytest.approx(0.75 * scale - math.log(4), rel=1e-12)
+    wrong = sure.roll(1, 0)[:2], sure[2:]  # KL(fake || real) = scale - log 2 + log 2
+    assert mode_score(*wrong).item() == pytest.approx(2 * math.exp(-scale), rel=1e-9)
+
+
+def test_logits_whose_difference_overflows():
+    sure = 1.7e308 * (2 * torch.eye(4, dtype=torch.float64) - 1)
+    assert inception_score(sure, 1)[0].item() == pytest.approx(4, rel=1e-12)
+    assert mode_score(sure, sure[:2]).item() == pytest.approx(1, rel=1e-12)
+    assert am_score(sure, sure).item() == 0
+    assert am_score(sure, sure[:2]).isfinite()
 
 
 def test_unsure_classifiers():

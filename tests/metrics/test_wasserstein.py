@@ -129,7 +129,27 @@ def test_refusals_of_one():
     with pytest.raises(ValueError, match="`projections` must be at least 1, got 0"):
         sliced_wasserstein(x, x, 0)
     with pytest.raises(ValueError, match="at most 2000, got 1009 and 1008"):
-        wasserstein_exact(torch.zeros(1009, 1), torch.zeros(1008, 1))
+        wasserstein_exact(torch.zeros(1009, 2), torch.zeros(1008, 2))
+    many = torch.zeros(5001, 2)
+    with pytest.raises(ValueError, match="must have at most 5000 samples, got 5001"):
+        wasserstein_exact(many, many)
+
+
+@pytest.mark.parametrize(("n", "m"), [(6000, 6000), (5000, 4999)])
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_exact_of_one_feature_sorts_any_number(n, m, p):
+    x, y = normal(n, 1), normal(m, 1, 1, 0.3)
+    expected = ot.wasserstein_1d(x[:, 0].numpy(), y[:, 0].numpy(), p=p) ** (1 / p)
+    assert wasserstein_exact(x, y, p).item() == pytest.approx(float(expected), rel=1e-10)
+    assert wasserstein_exact(x, x.flip(0), p).item() == 0
+
+
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_exact_of_extreme_features(d, scale):
+    x, y = normal(9, d), normal(9, d, 1)
+    found = wasserstein_exact(scale * x, scale * y, 3.0)
+    assert found.item() == pytest.approx(scale * wasserstein_exact(x, y, 3.0).item(), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,16 @@ def test_it_is_r1_at_the_fakes():
     torch.testing.assert_close(r2, R1(gamma=3.0).penalty(game, (x[1],), None))
 
 
+def test_weights_that_depend_on_the_fakes_are_no_path_of_the_gradient():
+    """As after an unrolled step: the gradient of x w(x) in its first x alone is w."""
+    x_fake = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    w = 3 * x_fake.square().sum(0)
+    penalty = R2(gamma=0.7).penalty(Table(lambda x: x @ w), (x_fake,), (x_fake,))
+    torch.testing.assert_close(penalty, 0.35 * w.square().sum())
+    (gradient,) = torch.autograd.grad(penalty, x_fake)
+    torch.testing.assert_close(gradient, 0.35 * 2 * w * 6 * x_fake)
+
+
 def test_second_derivatives():
     discriminator, x = network(), torch.randn(4, 3, dtype=torch.float64)
     names = dict(discriminator.named_parameters())

@@ -87,4 +87,6 @@ def distances(distance: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor
 
 
 def _as_floats(images: Tensor) -> Tensor:
-    return images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images
+    if images.dtype == torch.uint8:
+        return images.float() / 127.5 - 1
+    return images.float() if images.dtype in (torch.float16, torch.bfloat16) else images

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_lightning.metrics.functional._neighbours import feature_sets, nearest
+
 
 @dataclass(frozen=True)
 class ModeCoverage:
@@ -43,7 +45,23 @@ class ModeCoverage:
 
 
 def mode_coverage(points: Tensor, centres: Tensor, std: float, radius: float = 3.0) -> ModeCoverage:
-    """Count modes, share of high quality and evenness of samples of a Gaussian mixture.
+    r"""Count modes, share of high quality and evenness of samples of a Gaussian mixture.
+
+    A sample is of high quality if it lies within a radius r of the nearest centre. With the shares
+    :math:`s_k` of the K modes among the samples of high quality,
+
+    .. math::
+        \text{high quality} = \frac1N \sum_i 1\left[ \min_k \| x_i - c_k \| \le r \sigma \right],
+        \qquad \text{reverse KL} = \sum_k s_k \log (K s_k)
+
+    Distances are taken from differences, so that an offset of all points costs no digits, and of
+    two centres equally near the first one has the sample.
+
+    Bias: the number of modes rises with N, the reverse KL falls, by about (K - 1) / 2N towards its
+    limit; the share of high quality has none. Compare numbers of the same N, 2,500 in both papers.
+
+    Source: Srivastava et al. 2017, VEEGAN (arXiv:1705.07761), Section 4.1 (r = 3); Lin et al.
+    2018, PacGAN (arXiv:1712.04086), Section 4.1, for the reverse KL.
 
     Args:
         points: Samples `(N, D)`.
@@ -55,7 +73,14 @@ def mode_coverage(points: Tensor, centres: Tensor, std: float, radius: float = 3
         A `ModeCoverage`; all in float64.
 
     Raises:
-        ValueError: If shapes disagree, one of them is empty, or `std` or `radius` is not positive.
+        ValueError: If shapes disagree, one of them is empty or not finite, or `std` or `radius` is
+            not positive.
+
+    Example:
+        >>> centres = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+        >>> found = mode_coverage(torch.tensor([[0.1, 0.0], [0.5, 0.0]]), centres, std=0.1)
+        >>> found.modes, found.high_quality
+        (1, 0.5)
     """
     if points.ndim != 2 or centres.ndim != 2 or points.shape[1] != centres.shape[1]:
         raise ValueError(
@@ -69,17 +94,18 @@ def mode_coverage(points: Tensor, centres: Tensor, std: float, radius: float = 3
     for name, value in {"std": std, "radius": radius}.items():
         if not 0 < value < math.inf:
             raise ValueError(f"`{name}` must be positive but got {value}.")
-    points = points.detach().double()
-    centres = centres.to(points)
-    distance, mode = torch.cdist(points, centres).min(1)
-    good = distance <= radius * std
+    points, centres = feature_sets(1, points=points, centres=centres.to(points.device))
+    squares, index = nearest(points, centres)
+    mode = index[:, 0]
+    good = squares[:, 0].sqrt() <= radius * std
     counts = torch.bincount(mode[good], minlength=len(centres))
+    offsets = points[good].double() - centres[mode[good]].double()
     return ModeCoverage(
         modes=int((counts > 0).sum()),
         high_quality=float(good.double().mean()),
         reverse_kl=_divergence_from_uniform(counts),
         counts=counts,
-        spread=_spread(points[good], mode[good], counts) / _cut_off_std(std, radius, points),
+        spread=_spread(offsets, mode[good], counts) / _cut_off_std(std, radius, points),
     )
 
 
@@ -87,15 +113,16 @@ def _divergence_from_uniform(counts: Tensor) -> float:
     if int(counts.sum()) == 0:
         return math.inf
     share = counts.double() / counts.sum()
-    return float(math.log(len(counts)) + torch.special.xlogy(share, share).sum())
+    # Not below 0 by rounding.
+    return max(0.0, float(math.log(len(counts)) + torch.special.xlogy(share, share).sum()))
 
 
-def _spread(points: Tensor, mode: Tensor, counts: Tensor) -> Tensor:
-    """Standard deviation per coordinate of each mode's samples, `(K,)`."""
+def _spread(offsets: Tensor, mode: Tensor, counts: Tensor) -> Tensor:
+    """Standard deviation per coordinate of each mode's samples, given without its centre, `(K,)`."""
     n = counts.double()[:, None]
-    zeros = points.new_zeros(len(counts), points.shape[1])
-    mean = zeros.index_add(0, mode, points) / n
-    squares = zeros.index_add(0, mode, (points - mean[mode]).square())
+    zeros = offsets.new_zeros(len(counts), offsets.shape[1])
+    mean = zeros.index_add(0, mode, offsets) / n
+    squares = zeros.index_add(0, mode, (offsets - mean[mode]).square())
     variance = squares / (n - 1)
     variance[counts < 2] = math.nan
     return variance.mean(1).sqrt()

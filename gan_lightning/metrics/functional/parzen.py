@@ -40,7 +40,7 @@ def parzen_log_likelihood(fake: Tensor, test: Tensor, sigma: float) -> tuple[Ten
 
     Raises:
         ValueError: If a set has fewer than two samples or is not finite, D differs, or sigma is not
-            positive.
+            positive (or its square is 0 or infinite).
 
     Example:
         >>> samples = torch.zeros(2, 1)
@@ -78,8 +78,8 @@ def best_parzen_sigma(fake: Tensor, validation: Tensor, sigmas: Sequence[float] 
 def _log_densities(fake: Tensor, test: Tensor, sigmas: Sequence[float], name: str) -> Tensor:
     """Log-densities ``(S, M)`` of test samples for each width; distances are taken once."""
     for sigma in sigmas:
-        if not 0 < sigma < math.inf:
-            raise ValueError(f"`sigma` must be positive and finite, got {sigma}.")
+        if not 0 < sigma * sigma < math.inf:
+            raise ValueError(f"`sigma` must be positive and finite, also squared, got {sigma}.")
     fake, test = feature_sets(2, **{"fake": fake, name: test})
     x = fake.double()
     n, dimension = x.shape

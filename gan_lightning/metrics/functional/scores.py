@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 _ENTRIES = 2**22  # of a block of probabilities: 32 MiB
-_LEAST = -1e3  # logarithms below this are of probabilities that are 0 in float64
+_LEAST = torch.finfo(torch.float64).min  # where the difference of two logits overflows
 
 
 def inception_score(logits: Tensor, splits: int = 10) -> tuple[Tensor, Tensor]:
