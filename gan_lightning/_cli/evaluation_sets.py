@@ -6,13 +6,14 @@ import inspect
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jsonargparse import ArgumentParser
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -24,9 +25,21 @@ from gan_lightning.data.base import AbstractGANData
 from gan_lightning.families.base import AbstractGAN
 from gan_lightning.runs import RunDirectory
 
-__all__ = ["SampleSet", "Sampled", "open_set", "set_of_run"]
+__all__ = ["DATA_SETS", "SampleSet", "Sampled", "accepts", "open_set", "set_of_run"]
 
 _KEYS = ("samples", "images", "features", "arr_0")
+_GREY = ("1", "L", "LA")
+_16_BITS = "I;16"  # and its byte orders
+
+
+def _is_data_set(kind: object) -> bool:
+    known = isinstance(kind, type) and issubclass(kind, AbstractGANData)
+    return known and not inspect.isabstract(kind)
+
+
+DATA_SETS = tuple(
+    name for name in gan_lightning.data.__all__ if _is_data_set(getattr(gan_lightning.data, name))
+)
 
 
 class SampleSet(ABC):
@@ -36,41 +49,47 @@ class SampleSet(ABC):
         name: What it is, for people.
         number: How many samples are used.
         shape: Of one sample.
-        features: Whether the samples are features, and no extractor is wanted.
+        outputs: What was extracted elsewhere, of "features" and "logits"; empty for samples that
+            want an extractor.
+        num_classes: Columns of the logits, if there are any.
         kind: Name of the data set, empty if it is none.
-        labels: Classes of the samples, ``(number,)``, if they are known.
     """
 
     kind = ""
-    features = False
-    labels: Tensor | None = None
+    outputs: tuple[str, ...] = ()
+    num_classes: int | None = None
 
     def __init__(self, name: str, number: int, shape: tuple[int, ...]) -> None:
         self.name, self.number, self.shape = name, number, shape
 
     @abstractmethod
-    def chunks(self, size: int) -> Iterator[Tensor]:
-        """The samples, so many at a time."""
+    def chunks(self, size: int) -> Iterator[dict[str, Tensor]]:
+        """So many at a time: "samples", or each of `outputs`."""
+
+    def labels(self) -> Tensor | None:
+        """Classes of the samples, ``(number,)``, if they are known."""
+        return None
 
 
 class Sampled(SampleSet):
     """Samples of a model, the same as during training for the same seed."""
 
     def __init__(
-        self, name: str, number: int, model: AbstractGAN, seed: int, labels: Tensor | None
+        self, name: str, number: int, model: AbstractGAN, seed: int, real: SampleSet
     ) -> None:
-        self._model, self._seed = model, seed
-        self._asked = labels if model.conditional else None
+        self._model, self._seed, self._real = model, seed, real
         super().__init__(name, number, tuple(model.sample(1, seed=0).shape[1:]))
 
-    def chunks(self, size: int) -> Iterator[Tensor]:
+    def chunks(self, size: int) -> Iterator[dict[str, Tensor]]:
         """Samples; of the classes of the real ones where they are known."""
+        asked = self._real.labels() if self._model.conditional else None
         for start in range(0, self.number, size):
             n = min(size, self.number - start)
-            labels = None if self._asked is None else self._asked[start : start + n]
+            labels = None if asked is None else asked[start : start + n]
             if labels is not None and (len(labels) < n or bool((labels < 0).any())):
                 labels = None
-            yield self._model.sample(n, labels, seed=self._seed * 1_000_003 + start).float()
+            x = self._model.sample(n, labels, seed=self._seed * 1_000_003 + start)
+            yield {"samples": x.float()}
 
 
 class _Data(SampleSet):
@@ -79,62 +98,83 @@ class _Data(SampleSet):
         self.kind = type(data).__name__
         taken = data.samples if number is None else min(number, data.samples)
         super().__init__(f"{taken:,} of {data.identity['data']}", taken, data.image_shape)
-        self.labels = self._read_labels()
 
-    def _read_labels(self) -> Tensor | None:
+    def labels(self) -> Tensor | None:
+        """Read only where they are asked for: the images are read with them."""
         if self._data.num_classes is None:
             return None
         return torch.cat([batch[1] for batch in self._data.real_chunks(self.number)])
 
-    def chunks(self, size: int) -> Iterator[Tensor]:
+    def chunks(self, size: int) -> Iterator[dict[str, Tensor]]:
         for batch in self._data.real_chunks(self.number, size):
-            yield batch if isinstance(batch, Tensor) else batch[0]
+            yield {"samples": batch if isinstance(batch, Tensor) else batch[0]}
 
 
 class _Rows(SampleSet):
-    def __init__(self, name: str, rows: Tensor, number: int | None, features: bool) -> None:
-        self._rows = rows[:number]
-        self.features = features
-        super().__init__(name, len(self._rows), tuple(rows.shape[1:]))
+    def __init__(self, path: Path, arrays: dict[str, Tensor], number: int | None) -> None:
+        rows = next(iter(arrays.values()))
+        drawn = _drawn(len(rows), number)
+        self._arrays = arrays if drawn is None else {k: x[drawn] for k, x in arrays.items()}
+        if "samples" not in arrays:
+            self.outputs = tuple(arrays)
+            self.num_classes = arrays["logits"].shape[1] if "logits" in arrays else None
+        taken = len(rows) if drawn is None else len(drawn)
+        super().__init__(_said(taken, len(rows), f"rows of {path}"), taken, tuple(rows.shape[1:]))
 
-    def chunks(self, size: int) -> Iterator[Tensor]:
-        yield from torch.split(self._rows, size)
+    def chunks(self, size: int) -> Iterator[dict[str, Tensor]]:
+        for start in range(0, self.number, size):
+            yield {name: rows[start : start + size] for name, rows in self._arrays.items()}
 
 
 class _Folder(SampleSet):
     def __init__(self, folder: Path, number: int | None) -> None:
-        entries = sorted(folder.rglob("*"))
-        self._files = [file for file in entries if file.suffix.lower() in IMG_EXTENSIONS][:number]
-        if not self._files:
+        files = [file for file in sorted(folder.rglob("*")) if _has_image_suffix(file)]
+        if not files:
             raise FileNotFoundError(
                 f"'{folder}' must hold images ({', '.join(IMG_EXTENSIONS)}), got none."
             )
-        shape = tuple(_read_image(self._files[0]).shape)
-        super().__init__(f"{len(self._files):,} images in {folder}", len(self._files), shape)
+        drawn = _drawn(len(files), number)
+        self._files = files if drawn is None else [files[i] for i in drawn.tolist()]
+        name = _said(len(self._files), len(files), f"images in {folder}")
+        super().__init__(name, len(self._files), _shape(self._files[0]))
+        for file in self._files:  # from the headers alone, before anything is computed
+            if (shape := _shape(file)) != self.shape:
+                raise ValueError(
+                    f"images of a folder must have one shape, {self.shape} as in "
+                    f"{self._files[0]}, got {shape} in {file}."
+                )
 
-    def chunks(self, size: int) -> Iterator[Tensor]:
-        for start in range(0, len(self._files), size):
-            yield torch.stack([self._read(file) for file in self._files[start : start + size]])
+    def chunks(self, size: int) -> Iterator[dict[str, Tensor]]:
+        for start in range(0, self.number, size):
+            images = [_read_image(file) for file in self._files[start : start + size]]
+            yield {"samples": torch.stack(images)}
 
-    def _read(self, file: Path) -> Tensor:
-        image = _read_image(file)
-        if tuple(image.shape) != self.shape:
-            raise ValueError(
-                f"images of a folder must have one shape, {self.shape} as in {self._files[0]}, got "
-                f"{tuple(image.shape)} in {file}."
-            )
-        return image
+
+def accepts(name: str, argument: str) -> bool:
+    """Whether a data set has an argument, such as ``split``.
+
+    Args:
+        name: One of `DATA_SETS`.
+        argument: Its name.
+    """
+    return argument in inspect.signature(getattr(gan_lightning.data, name)).parameters
 
 
 def open_set(
-    source: str, number: int | None, root: str | None, like: tuple[int, ...] | None
+    source: str,
+    number: int | None,
+    *,
+    root: str | None = None,
+    split: str | None = None,
+    like: tuple[int, ...] | None = None,
 ) -> SampleSet:
     """Find out what a word on the command line stands for.
 
     Args:
         source: A data set's name, a folder of images, an .npz or a .safetensors file.
-        number: How many samples at most; None takes all.
+        number: How many samples at most, drawn by a fixed seed; None takes all.
         root: Folder of a data set's files.
+        split: Of a data set.
         like: Shape of the samples to compare with, for data sets that can be had in several sizes.
 
     Returns:
@@ -145,18 +185,16 @@ def open_set(
         ValueError: If it holds no samples.
     """
     path = Path(source)
-    if source in gan_lightning.data.__all__:
-        return _Data(_data_set(source, root, like), number)
+    if source in DATA_SETS:
+        return _Data(_data_set(source, root, split, like), number)
     if path.is_dir():
         return _Folder(path, number)
     if not path.is_file():
         raise FileNotFoundError(
-            f"'{source}' must be a data set ({', '.join(gan_lightning.data.__all__)}), a folder of "
-            "images, an .npz or a .safetensors file, got none of them."
+            f"'{source}' must be a data set ({', '.join(DATA_SETS)}), a folder of images, an .npz "
+            "or a .safetensors file, got none of them."
         )
-    key, rows = _read_rows(path)
-    features = key == "features" or rows.ndim == 2
-    return _Rows(f"{len(rows[:number]):,} rows of {path}", rows, number, features)
+    return _Rows(path, _read_rows(path), number)
 
 
 def set_of_run(run: RunDirectory, number: int) -> SampleSet:
@@ -182,36 +220,71 @@ def set_of_run(run: RunDirectory, number: int) -> SampleSet:
     return _Data(instantiate(parsed).data, number)
 
 
-def _data_set(name: str, root: str | None, like: tuple[int, ...] | None) -> AbstractGANData:
+def _data_set(
+    name: str, root: str | None, split: str | None, like: tuple[int, ...] | None
+) -> AbstractGANData:
     kind: Any = getattr(gan_lightning.data, name)
-    accepted = inspect.signature(kind).parameters
-    arguments: dict[str, Any] = {}
-    if root is not None and "root" in accepted:
-        arguments["root"] = root
-    if like is not None and len(like) == 3 and "image_size" in accepted:
-        arguments["image_size"] = like[-1]
+    size = like[-1] if like is not None and len(like) == 3 else None
+    wanted = {"root": root, "split": split, "image_size": size}
+    arguments = {k: v for k, v in wanted.items() if v is not None and accepts(name, k)}
     try:
         made: AbstractGANData = kind(**arguments)
     except TypeError as error:
         raise ValueError(
-            f"`--against` must be a data set that needs no other argument, got '{name}'."
+            f"`--against` and `--test` must be data sets that need no other argument, got '{name}'."
         ) from error
     return made
 
 
-def _read_image(file: Path) -> Tensor:
+def _drawn(total: int, number: int | None) -> Tensor | None:
+    """Which samples are taken, the same ones each time; None for all of them."""
+    if number is None or number >= total:
+        return None
+    # The first ones would do for no set that is sorted by class.
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
+    return order[:number].sort().values
+
+
+def _said(taken: int, total: int, what: str) -> str:
+    return f"{total:,} {what}" if taken == total else f"{taken:,} of {total:,} {what}, drawn"
+
+
+def _has_image_suffix(file: Path) -> bool:
+    return file.suffix.lower() in IMG_EXTENSIONS
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    """An image of which no more than the header is read yet."""
     try:
         with Image.open(file) as image:
-            pixels: Tensor = pil_to_tensor(
-                image if image.mode in ("L", "RGB") else image.convert("RGB")
-            )
-            return pixels
-    except (OSError, UnidentifiedImageError) as error:
+            if image.mode in ("I", "F"):
+                raise ValueError(
+                    f"'{file}' must have 8 or 16 bits a channel, got 32 (mode {image.mode})."
+                )
+            yield image
+    except OSError as error:
         raise ValueError(f"'{file}' must be an image, got {error}.") from error
 
 
-def _read_rows(path: Path) -> tuple[str, Tensor]:
-    """The array of samples in a file, and the name that it has there; nothing is unpickled."""
+def _shape(file: Path) -> tuple[int, ...]:
+    with _opened(file) as image:
+        grey = image.mode in _GREY or image.mode.startswith(_16_BITS)
+        return (1 if grey else 3, image.height, image.width)
+
+
+def _read_image(file: Path) -> Tensor:
+    """An image, uint8 ``(1 or 3, H, W)``; of several frames the first."""
+    with _opened(file) as image:
+        if image.mode.startswith(_16_BITS):
+            wide = np.asarray(image).astype(np.float64)
+            return torch.from_numpy(np.rint(wide * 255 / 65535).astype(np.uint8))[None]
+        pixels: Tensor = pil_to_tensor(image.convert("L" if image.mode in _GREY else "RGB"))
+        return pixels
+
+
+def _read_rows(path: Path) -> dict[str, Tensor]:
+    """The arrays of a file that are used: "samples", or "features", "logits" or both."""
     arrays = _arrays(path)
     key = next((key for key in _KEYS if key in arrays), None)
     if key is None and len(arrays) == 1:
@@ -220,14 +293,45 @@ def _read_rows(path: Path) -> tuple[str, Tensor]:
         raise ValueError(
             f"'{path}' must hold an array named {', '.join(_KEYS)}, got {', '.join(arrays)}."
         )
-    rows = arrays[key]
-    if rows.ndim not in (2, 4) or not len(rows):
+    rows = _checked(path, key, arrays[key])
+    if rows.ndim == 4:
+        return {"samples": _images(path, rows)}
+    if key == "logits" or "logits" not in arrays:
+        return {"logits" if key == "logits" else "features": rows}
+    logits = _checked(path, "logits", arrays["logits"])
+    if len(logits) != len(rows):
         raise ValueError(
-            f"'{path}' must hold samples (N, C, H, W) or (N, D), got shape {tuple(rows.shape)}."
+            f"'{path}' must hold as many rows in logits as in {key}, got {len(logits)} and "
+            f"{len(rows)}."
         )
-    if rows.ndim == 4 and rows.dtype == torch.uint8 and rows.shape[-1] in (1, 3):
-        rows = rows.permute(0, 3, 1, 2)  # (N, H, W, C), as image libraries save
-    return key, rows
+    return {"features": rows, "logits": logits}
+
+
+def _checked(path: Path, key: str, rows: Tensor) -> Tensor:
+    if rows.dtype == torch.bool or rows.is_complex():
+        kind = str(rows.dtype).removeprefix("torch.")
+        raise ValueError(f"'{path}' must hold real numbers, got {kind} in the array {key}.")
+    flat = key in ("features", "logits")
+    if rows.ndim not in ((2,) if flat else (2, 4)) or not rows.numel():
+        wanted = "(N, D)" if flat else "(N, C, H, W) or (N, D)"
+        raise ValueError(
+            f"'{path}' must hold samples {wanted}, got shape {tuple(rows.shape)} in the array "
+            f"{key}."
+        )
+    return rows
+
+
+def _images(path: Path, rows: Tensor) -> Tensor:
+    if rows.dtype == torch.uint8 and rows.shape[-1] in (1, 3):
+        return rows.permute(0, 3, 1, 2)  # (N, H, W, C), as image libraries save
+    if rows.is_floating_point():
+        low, high = (float(bound) for bound in rows.aminmax())
+        if low >= 0 and high <= 1:
+            raise ValueError(
+                f"'{path}' must hold images in [-1, 1] or uint8, got floats from {low:.4g} to "
+                f"{high:.4g}, which are almost surely in [0, 1]: save 2 * x - 1, or uint8."
+            )
+    return rows
 
 
 def _arrays(path: Path) -> dict[str, Tensor]:

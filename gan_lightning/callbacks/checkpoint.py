@@ -12,11 +12,13 @@ import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities import rank_zero_warn
 
 from gan_lightning.callbacks._arguments import positive
 from gan_lightning.callbacks._atomic import AtomicCheckpointIO, link_or_copy, sweep
 from gan_lightning.callbacks._interrupt import DeferredInterrupt
 from gan_lightning.callbacks._run_directory import run_directory
+from gan_lightning.callbacks.evaluation import direction_of
 from gan_lightning.families.base import AbstractGAN
 
 _NUMBERED = re.compile(r"step=\d+\.ckpt")
@@ -46,7 +48,8 @@ class GANCheckpoint(Checkpoint):
         keep: How many `step=...ckpt` to keep; -1 keeps all.
         monitor: Name of a score, such as "FD-Digits" of an `EvaluationCallback`; whenever it is
             better than ever before, what it was taken of becomes `best.ckpt`.
-        mode: Whether a low or a high score is good, "min" or "max".
+        mode: Whether a low or a high score is good, "min" or "max"; None asks the
+            `EvaluationCallback` whose score it is.
 
     Raises:
         ValueError: When an interval or `keep` is out of range, or, at the start of a run that
@@ -61,11 +64,11 @@ class GANCheckpoint(Checkpoint):
         every_n_minutes: float | None = 2.0,
         keep: int = 3,
         monitor: str | None = None,
-        mode: Literal["min", "max"] = "min",
+        mode: Literal["min", "max"] | None = None,
     ) -> None:
         super().__init__()
-        if mode not in ("min", "max"):
-            raise ValueError(f"`mode` must be 'min' or 'max', got {mode!r}.")
+        if mode not in ("min", "max", None):
+            raise ValueError(f"`mode` must be 'min', 'max' or None, got {mode!r}.")
         positive("every_n_steps", every_n_steps)
         if every_n_minutes is not None and not every_n_minutes > 0:
             raise ValueError(f"`every_n_minutes` must be positive or None, got {every_n_minutes}.")
@@ -154,6 +157,11 @@ class GANCheckpoint(Checkpoint):
             self._save(trainer, pl_module)
             if better:
                 self._keep_best(trainer)
+            if self.monitor is not None and self.best is None:
+                rank_zero_warn(
+                    f"No best.ckpt: `monitor='{self.monitor}'` never had a value, among "
+                    f"{', '.join(sorted(trainer.callback_metrics))}."
+                )
 
     def state_dict(self) -> dict[str, Any]:
         """The best score so far."""
@@ -204,11 +212,26 @@ class GANCheckpoint(Checkpoint):
         if self.monitor is None or self.monitor not in trainer.callback_metrics:
             return False
         score = float(trainer.callback_metrics[self.monitor])
-        sign = 1 if self.mode == "min" else -1
+        sign = -1 if self._higher_is_better(trainer) else 1
         if score != score or (self.best is not None and sign * score >= sign * self.best):
             return False
         self.best = score
         return True
+
+    def _higher_is_better(self, trainer: lightning.Trainer) -> bool:
+        known = direction_of(trainer, str(self.monitor))
+        given = None if self.mode is None else self.mode == "max"
+        if given is None and known is None:
+            raise ValueError(
+                f"`mode` must be 'min' or 'max' for `monitor='{self.monitor}'`, of which nobody "
+                "knows which way is better, got None."
+            )
+        if None not in (given, known) and given != known:
+            raise ValueError(
+                f"`mode` must be '{'max' if known else 'min'}' for `monitor='{self.monitor}'`, got "
+                f"'{self.mode}'."
+            )
+        return bool(known if given is None else given)
 
     def _keep_best(self, trainer: lightning.Trainer) -> None:
         if trainer.is_global_zero:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, final, runtime_checkable
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from tqdm import tqdm
 
+from gan_lightning import __version__
 from gan_lightning.callbacks._arguments import positive
 from gan_lightning.callbacks._trainer import callbacks_of, datamodule_of
 from gan_lightning.callbacks.recorder import RunRecorder
 from gan_lightning.families.base import AbstractGAN
-from gan_lightning.metrics.cache import RealCache
+from gan_lightning.metrics.cache import RealCache, digest
 from gan_lightning.metrics.defaults import default_suite
 from gan_lightning.metrics.suite import MetricSuite, Score
 
-__all__ = ["EvaluationCallback", "HasModes", "ServesRealSamples"]
+__all__ = ["EvaluationCallback", "HasModes", "ServesRealSamples", "direction_of"]
 
 _MOST = 10_000  # samples of either set, unless told otherwise
+_PROBED = 8  # real samples whose features a cache must have
 _QUIET = 3.0  # seconds before a bar appears
 
 
@@ -80,7 +85,8 @@ class EvaluationCallback(Callback):
         cache: Whether real statistics are kept on disk.
 
     Raises:
-        ValueError: If an argument is out of range, or the data module serves no real samples.
+        ValueError: If an argument is out of range, or, when training starts, if the data module
+            serves no real samples, or the extractor does not take the generator's.
     """
 
     def __init__(
@@ -104,19 +110,31 @@ class EvaluationCallback(Callback):
         self.scores: dict[str, Score] = {}  # of the newest evaluation
         self._suite: MetricSuite | None = None
         self._labels: list[Tensor] = []  # of this rank's chunks of real samples
+        self._has_real = False
         self._evaluated = -1  # the step of the newest evaluation
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Refuse data that cannot be compared with; forget an earlier fit."""
+        """Refuse what cannot be evaluated before it costs any training; forget an earlier fit."""
+        self._labels, self._evaluated = [], -1
+        if trainer.fast_dev_run or not isinstance(pl_module, AbstractGAN):  # type: ignore[attr-defined]
+            return
         data = self._data(trainer)
         real = data.samples
         if self.number is not None and self.number > real:
             raise ValueError(
                 f"`number` must be at most the {real} real samples there are, got {self.number}."
             )
-        self._suite, self._labels, self._evaluated = None, [], -1
+        suite = self.suite or suite_of(data, self.number or min(_MOST, real))
+        if "test" in suite.sets:
+            raise ValueError(
+                "`suite` must need real and fake samples alone during training, got metrics that "
+                f"need held-out ones as well: {', '.join(suite.names)}."
+            )
+        suite.to(pl_module.device).reset(keep_real=False)
+        suite.extractor(pl_module.sample(1, seed=0).float().nan_to_num())  # shapes and range
+        self._suite, self._has_real = suite, False
 
     def on_train_batch_end(
         self,
@@ -129,17 +147,17 @@ class EvaluationCallback(Callback):
         """Evaluate when it is time."""
         if not isinstance(pl_module, AbstractGAN) or not pl_module.generator_stepped:
             return
-        if (
-            trainer.global_step % self.every_n_steps == 0
-            or trainer.global_step == trainer.max_steps
-        ):
+        step, last = trainer.global_step, trainer.max_steps
+        if self._suite is not None and (step % self.every_n_steps == 0 or step == last):
             self.evaluate(trainer, pl_module)
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Evaluate what came out, unless that is done."""
-        if isinstance(pl_module, AbstractGAN) and trainer.global_step > 0:
+        if not isinstance(pl_module, AbstractGAN) or self._suite is None:
+            return
+        if trainer.global_step > 0:
             self.evaluate(trainer, pl_module)
 
     def evaluate(self, trainer: lightning.Trainer, module: AbstractGAN) -> dict[str, Score]:
@@ -154,20 +172,23 @@ class EvaluationCallback(Callback):
         """
         if self._evaluated == trainer.global_step:
             return self.scores
+        if self._suite is None:
+            raise RuntimeError("`evaluate` must be called in a fit, after its start.")
         data = self._data(trainer)
         number = self.number or min(_MOST, data.samples)
-        if self._suite is None:
-            self._suite = self.suite or suite_of(data, number)
-            self._suite.to(module.device)
-            self._suite.reset(keep_real=False)
+        if not self._has_real:
             self._add_real(trainer, module, data, number)
+            self._has_real = True
         self._suite.reset()
-        self._add_fake(trainer, module, number)
         against = f"against {data.identity['data']}, {_generator(module)}"
-        self.scores = {
-            name: Score(float(score), score.higher_is_better, f"{score.protocol}, {against}")
-            for name, score in self._suite.compute().items()
-        }
+        if self._add_fake(trainer, module, number):
+            self.scores = {
+                name: Score(float(score), score.higher_is_better, f"{score.protocol}, {against}")
+                for name, score in self._suite.compute().items()
+            }
+        else:
+            rank_zero_warn(f"Samples of step {trainer.global_step} are not finite: no scores.")
+            self.scores = {name: Score(math.nan, None, against) for name in self._suite.names}
         self._evaluated = trainer.global_step
         self._record(trainer, module)
         return self.scores
@@ -190,37 +211,68 @@ class EvaluationCallback(Callback):
     ) -> None:
         """Real samples through the extractor, or what the cache has of them."""
         assert self._suite is not None
-        cache, fingerprint = RealCache(), f"{number} of {data.identity['data']} | "
-        fingerprint += self._suite.describe()
-        state = cache.read(fingerprint) if self.cache and trainer.is_global_zero else None
+        cache, fingerprint, probe = RealCache(), "", {}
+        state = None
+        if self.cache and trainer.is_global_zero:
+            first = next(iter(data.real_chunks(number, self.chunk)))
+            first = first if isinstance(first, Tensor) else first[0]
+            fingerprint = f"{number} of {dict(data.identity)} | {digest(first)} | "
+            fingerprint += f"{self._suite.describe()} | {__version__}"
+            probe = self._suite.probe(first[:_PROBED].to(module.device))
+            state = cache.read(fingerprint, probe)
         found = trainer.strategy.broadcast(state is not None)
         if state is not None:
             self._suite.load_real_state(state)
         if found and not module.conditional:
             return
-        chunks = data.real_chunks(number, self.chunk, trainer.global_rank, trainer.world_size)
-        for batch in self._bar(trainer, chunks, number, "Real samples"):
-            x, labels = (batch, None) if isinstance(batch, Tensor) else batch
-            if labels is not None:
-                self._labels.append(labels)
-            if not found:
-                self._suite.update(x.to(module.device), real=True)
+        self._read_real(trainer, module, data, number, extract=not found)
         if self.cache and not found:
             state = self._suite.real_state()
             if trainer.is_global_zero:
-                cache.write(fingerprint, state)
+                cache.write(fingerprint, state | probe)
 
-    def _add_fake(self, trainer: lightning.Trainer, module: AbstractGAN, number: int) -> None:
-        """This rank's chunks of `number` samples."""
+    def _read_real(
+        self,
+        trainer: lightning.Trainer,
+        module: AbstractGAN,
+        data: ServesRealSamples,
+        number: int,
+        extract: bool,
+    ) -> None:
+        """This rank's chunks of real samples, or their labels alone."""
         assert self._suite is not None
-        chunks = range(0, number, self.chunk)[trainer.global_rank :: trainer.world_size]
-        for i, start in enumerate(self._bar(trainer, chunks, number, "Evaluation")):
+        chunks = data.real_chunks(number, self.chunk, trainer.global_rank, trainer.world_size)
+        bar = self._bar(trainer, chunks, number, "Real samples")
+        for batch, start in zip(bar, self._starts(trainer, number), strict=True):
+            x, labels = (batch, None) if isinstance(batch, Tensor) else batch
+            if labels is not None:
+                self._labels.append(labels)
+            if extract:
+                index = torch.arange(start, start + len(x))
+                self._suite.update(x.to(module.device), real=True, index=index, distinct=True)
+
+    def _add_fake(self, trainer: lightning.Trainer, module: AbstractGAN, number: int) -> bool:
+        """This rank's chunks of `number` samples; whether those of all ranks are finite."""
+        assert self._suite is not None
+        finite = True
+        starts = self._starts(trainer, number)
+        for i, start in enumerate(self._bar(trainer, starts, number, "Evaluation")):
             n = min(self.chunk, number - start)
             labels = self._labels[i] if module.conditional and self._labels else None
             if labels is not None and bool((labels < 0).any()):  # some samples are unlabelled
                 labels = None
-            seed = self.seed * 1_000_003 + start
-            self._suite.update(module.sample(n, labels, seed=seed).float(), real=False)
+            x = module.sample(n, labels, seed=self.seed * 1_000_003 + start).float()
+            finite = bool(torch.isfinite(x).all())
+            if not finite:
+                break
+            index = torch.arange(start, start + n)
+            self._suite.update(x, real=False, index=index, distinct=True)
+        bad = torch.tensor(float(not finite), device=module.device)
+        return float(trainer.strategy.reduce(bad, reduce_op="sum")) == 0
+
+    def _starts(self, trainer: lightning.Trainer, number: int) -> range:
+        """Where this rank's chunks begin."""
+        return range(0, number, self.chunk)[trainer.global_rank :: trainer.world_size]
 
     def _bar(self, trainer: lightning.Trainer, chunks: Any, number: int, what: str) -> Any:
         """Show progress on the first process, if it takes long."""
@@ -242,6 +294,22 @@ class EvaluationCallback(Callback):
                             higher_is_better=score.higher_is_better,
                             protocol=score.protocol,
                         )
+
+
+def direction_of(trainer: lightning.Trainer, name: str) -> bool | None:
+    """Whether a higher score of that name is better.
+
+    Args:
+        trainer: Whose evaluation callbacks are asked.
+        name: Of the score.
+
+    Returns:
+        None if nobody knows.
+    """
+    for callback in callbacks_of(trainer):
+        if isinstance(callback, EvaluationCallback) and name in callback.scores:
+            return callback.scores[name].higher_is_better
+    return None
 
 
 def _generator(module: AbstractGAN) -> str:

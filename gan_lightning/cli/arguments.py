@@ -68,8 +68,9 @@ def parse_evaluate(args: Sequence[str]) -> argparse.Namespace:
         args: after the command's name.
 
     Returns:
-        ``target``, ``against``, ``root``, ``number``, ``seed``, ``checkpoint``, ``extractor``,
-        ``weights``, ``resize``, ``download``, ``metrics``, ``out`` and ``overwrite``.
+        ``target``, ``against``, ``test``, ``root``, ``split``, ``number``, ``seed``,
+        ``checkpoint``, ``extractor``, ``weights``, ``resize``, ``download``, ``metrics``, ``out``
+        and ``overwrite``.
 
     Raises:
         UsageError: if they cannot be understood.
@@ -86,9 +87,19 @@ def parse_evaluate(args: Sequence[str]) -> argparse.Namespace:
         help="real samples: the name of a data set (Digits), a folder, an .npz or a .safetensors "
         "file (the run's own data set)",
     )
-    parser.add_argument("--root", help="folder of the files of the data set in --against")
     parser.add_argument(
-        "--number", type=int, help="samples of either set (a run: 10,000 or all; else all)"
+        "--test", help="real samples held out from training, named likewise; DataCopying needs them"
+    )
+    parser.add_argument("--root", help="folder of the files of a data set in --against or --test")
+    parser.add_argument(
+        "--split",
+        choices=("train", "test"),
+        help="of a data set in --against or --test (its own default)",
+    )
+    parser.add_argument(
+        "--number",
+        type=int,
+        help="samples of each set, drawn by a fixed seed (a run: 10,000 or all; else all)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of a run's latent codes (0)")
     parser.add_argument(
@@ -98,14 +109,20 @@ def parse_evaluate(args: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--extractor",
-        help="inception, digits, fashion_mnist, pixels or random_conv (what suits the data)",
-    )
-    parser.add_argument("--weights", type=Path, help="Inception's file of weights (the cache's)")
-    parser.add_argument(
-        "--resize", default="tf1", help="Inception's resize mode: tf1, clean or antialias (tf1)"
+        help="inception, digits, fashion_mnist, pixels or random_conv, the import path of a class, "
+        "or a TorchScript file, .pt or .ts (what suits the data)",
     )
     parser.add_argument(
-        "--download", action="store_true", help="download Inception's weights if they are missing"
+        "--weights", type=Path, help="Inception's file of weights (the cache's); implies inception"
+    )
+    parser.add_argument(
+        "--resize",
+        help="Inception's resize mode: tf1, clean or antialias (tf1); implies inception",
+    )
+    parser.add_argument(
+        "--download",
+        action="store_true",
+        help="download Inception's weights if they are missing; implies inception",
     )
     parser.add_argument(
         "--metrics", help="classes of gan_lightning.metrics, separated by commas (the usual ones)"

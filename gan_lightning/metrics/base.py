@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -25,7 +25,6 @@ __all__ = ["AbstractSetMetric"]
 
 Value = Tensor | tuple[Tensor, ...]
 SETS = ("real", "fake", "test")
-_OBJECT = object()
 
 
 class AbstractSetMetric(Metric, ABC):
@@ -43,12 +42,14 @@ class AbstractSetMetric(Metric, ABC):
             trained on). Batches of other sets are passed over.
         output: The output of an extractor that a suite feeds this metric with.
         higher_is_better: For all values alike; None where neither direction is better.
+        directions: The same for values that differ in this, by name.
         keeps_rows: Whether the sets are lists of rows (else something smaller, such as moments).
     """
 
-    names: ClassVar[tuple[str, ...]]
+    names: tuple[str, ...]
     sets: tuple[str, ...] = ("real", "fake")
     higher_is_better: bool | None = None
+    directions: ClassVar[Mapping[str, bool | None]] = {}
     is_differentiable = False
     full_state_update = False
 
@@ -126,16 +127,27 @@ class AbstractSetMetric(Metric, ABC):
         """The numbers of what this process knows (in `compute`: of what all ranks know)."""
         return self.value(*self.rows())
 
+    def direction(self, name: str) -> bool | None:
+        """Whether a higher value of that name is better; None if neither is."""
+        if name in self.directions:
+            return self.directions[name]
+        return None if name.endswith(("_std", "_error")) else self.higher_is_better
+
     def numbers(self) -> dict[str, int]:
         """How many samples of each set this process knows."""
         return {name: len(self.kept(name)) for name in self.sets}
 
     def arguments(self) -> str:
         """The arguments that it was made with, as they are written in Python."""
-        names = inspect.signature(type(self).__init__).parameters
-        known = {name: vars(self).get(name, _OBJECT) for name in names if name != "output"}
-        plain = {k: v for k, v in known.items() if isinstance(v, bool | int | float | str | None)}
-        return ", ".join(f"{name}={value!r}" for name, value in plain.items())
+        names = dict.fromkeys(
+            name
+            for cls in type(self).__mro__
+            if issubclass(cls, AbstractSetMetric)
+            for name in inspect.signature(cls.__init__).parameters
+            if name in vars(self)
+        )
+        shown = {name: _shown(vars(self)[name]) for name in names}
+        return ", ".join(f"{name}={value}" for name, value in shown.items() if value)
 
     def rows(self) -> tuple[Tensor, ...]:
         """All rows of each set, every sample once, in an order that only the samples decide.
@@ -177,6 +189,8 @@ class AbstractSetMetric(Metric, ABC):
         where = f"batch {self._batches[name]} of the {name} samples"
         if x.ndim == 0 or not len(x):
             raise ValueError(f"`x` must hold samples, got shape {tuple(x.shape)} in {where}.")
+        if x.is_complex() or x.dtype == torch.bool:
+            raise ValueError(f"`x` must hold real numbers, got {x.dtype} in {where}.")
         if x.is_floating_point() and not bool(torch.isfinite(x).all()):
             raise ValueError(f"`x` must be finite, got NaN or infinity in {where}.")
         if index is not None and (index.shape != (len(x),) or index.is_floating_point()):
@@ -184,6 +198,17 @@ class AbstractSetMetric(Metric, ABC):
                 f"`index` must be integers of shape ({len(x)},), got {index.dtype} of shape "
                 f"{tuple(index.shape)} in {where}."
             )
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: a batch of one set has no value.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(
+            f"`{type(self).__name__}` has no value of one batch; call `update(x, real=...)` for "
+            "each batch, then `compute()`."
+        )
 
     def sync(
         self,
@@ -197,7 +222,8 @@ class AbstractSetMetric(Metric, ABC):
 
     def load_real(self, kept: Tensor) -> None:
         """Take what `kept("real")` gave, in the place of updates; on one rank only."""
-        self.real, self.real_index = [kept], []
+        # The order that it came in is the one that only the samples decide.
+        self.real, self.real_index = [kept], [torch.arange(len(kept), device=kept.device)]
 
     def reset(self, *, keep_real: bool = False) -> None:
         """Forget all samples, or all but the real ones."""
@@ -206,6 +232,13 @@ class AbstractSetMetric(Metric, ABC):
         self._batches = dict.fromkeys(SETS, 0)
         if keep_real:
             self.real, self.real_index = real, index
+
+
+def _shown(value: object) -> str:
+    """An argument as it is written; tensors by their shape and sum, objects not at all."""
+    if isinstance(value, Tensor):
+        return f"Tensor({tuple(value.shape)}, sum {float(value.double().sum()):.9g})"
+    return repr(value) if isinstance(value, bool | int | float | str | None) else ""
 
 
 def _whole(rows: list[Tensor] | Tensor) -> Tensor:

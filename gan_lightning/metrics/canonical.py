@@ -37,6 +37,7 @@ class FID(FrechetDistance):
         super().__init__(**kwargs)
         self.resize = resize
         self.extractor = InceptionExtractor(weights, resize=resize)
+        self.names = tuple(name + self.extractor.variant for name in self.names)
 
     def update(
         self, x: Tensor, *, real: bool = False, test: bool = False, index: Tensor | None = None
@@ -65,6 +66,7 @@ class KID(KernelDistanceSubsets):
         super().__init__(**kwargs)
         self.resize = resize
         self.extractor = InceptionExtractor(weights, resize=resize)
+        self.names = tuple(name + self.extractor.variant for name in self.names)
 
     def update(
         self, x: Tensor, *, real: bool = False, test: bool = False, index: Tensor | None = None
@@ -93,6 +95,7 @@ class IS(InceptionScore):
         super().__init__(**kwargs)
         self.resize = resize
         self.extractor = InceptionExtractor(weights, resize=resize)
+        self.names = tuple(name + self.extractor.variant for name in self.names)
 
     def update(
         self, x: Tensor, *, real: bool = False, test: bool = False, index: Tensor | None = None

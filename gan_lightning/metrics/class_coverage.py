@@ -1,6 +1,6 @@
 """How evenly fakes fall into classes, as a metric."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,7 +25,8 @@ class ClassCoverage(AbstractSetMetric):
 
     names = ("classes", "class_KL_uniform", "class_JSD_uniform")
     sets = ("fake",)
-    higher_is_better = None  # classes are, the divergences are not
+    higher_is_better = False
+    directions: ClassVar = {"classes": True}
 
     def __init__(self, num_classes: int, *, output: str = "logits", **kwargs: Any) -> None:
         super().__init__(output=output, **kwargs)

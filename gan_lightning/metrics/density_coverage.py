@@ -1,6 +1,6 @@
 """Density and coverage."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -23,6 +23,7 @@ class DensityCoverage(AbstractSetMetric):
 
     names = ("density", "coverage")
     higher_is_better = True
+    directions: ClassVar = {"density": None}  # about 1 is best
 
     def __init__(self, *, k: int = 5, strict: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,6 +1,6 @@
 """Whether a discriminator holds the ratio of the densities, as a metric."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ class DensityRatio(AbstractSetMetric):
 
     names = ("density_ratio", "calibration_error")
     higher_is_better = None  # the ratio should be 1
+    directions: ClassVar = {"calibration_error": False}
 
     def __init__(self, *, bins: int = 10, output: str = "logits", **kwargs: Any) -> None:
         super().__init__(output=output, **kwargs)

@@ -64,7 +64,7 @@ class FrechetDistance(AbstractSetMetric):
         """Add a batch; without `keep_features` only to the moments.
 
         Args:
-            x: Features ``(N, D)``.
+            x: Features ``(N, D)`` (more axes are flattened).
             real: Whether these are real samples.
             test: Whether these are real samples held out from training; they are passed over.
             index: Which samples these are; with `keep_features` only.
@@ -87,7 +87,13 @@ class FrechetDistance(AbstractSetMetric):
         batch = moments(rows)
         kept: list[Tensor] = getattr(self, name)
         if kept:
-            batch = merge(_unpacked(kept[-1][-1]), batch)
+            before = _unpacked(kept[-1][-1])
+            if before.mean.shape != batch.mean.shape:
+                raise ValueError(
+                    f"`x` must have as many features as the {name} samples before, "
+                    f"{len(before.mean)}, got {len(batch.mean)}."
+                )
+            batch = merge(before, batch)
         setattr(self, name, [*kept[:-1], _packed(batch)])
 
     def values(self) -> Value:

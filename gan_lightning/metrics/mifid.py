@@ -13,7 +13,9 @@ __all__ = ["MiFID"]
 class MiFID(AbstractSetMetric):
     """Fréchet distance, divided by how far the fakes' directions are from the reals'.
 
-    See `functional.mifid`.
+    See `functional.mifid`. torchmetrics' own class is not used: it takes the minimum over fakes and
+    the mean over reals, the other way round than the paper, needs images, which it resizes with
+    antialiasing without a word, and takes the root as its Fréchet distance does.
 
     Args:
         eps: The threshold from which fakes do not count as copies.

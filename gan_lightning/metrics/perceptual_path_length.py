@@ -18,9 +18,10 @@ __all__ = ["PerceptualPathLength"]
 class PerceptualPathLength(Metric):
     """Mean and standard deviation of the perceptual length of paths.
 
-    See `functional.perceptual_path_length`. Samples do not suffice for it: updates take the
-    generator and pairs of latents. Under ``torch.distributed`` each rank adds paths of its own, or
-    none.
+    See `functional.perceptual_path_length`. torchmetrics' own class is not used: it says that
+    higher is better, takes the sample below as its upper quantile, and brings its own LPIPS.
+    Samples do not suffice for it: updates take the generator and pairs of latents. Under
+    ``torch.distributed`` each rank adds paths of its own, or none.
 
     Args:
         distance: Maps two batches of images to one number a pair; grows as the square of changes.

@@ -14,8 +14,9 @@ __all__ = ["Realism"]
 class Realism(AbstractSetMetric):
     """Mean over the fakes of their realism; see `functional.realism`.
 
-    One fake that is a copy of a real makes the mean infinite, which says what it is; a finite
-    `maximum` keeps it readable.
+    At least 1 within a sphere of the denser half of the reals, less elsewhere, be it on an outlier
+    among them. One fake that is a copy of a real of that half makes the mean infinite, which says
+    what it is; a finite `maximum` keeps it readable.
 
     Args:
         k: Which neighbour gives the radius.

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
 from torch import Tensor, nn
 
 from gan_lightning.metrics.base import SETS, AbstractSetMetric, Value
+from gan_lightning.metrics.canonical import FID, IS, KID
 from gan_lightning.metrics.extractors.base import AbstractExtractor
+from gan_lightning.metrics.frechet_distance import FrechetDistance
+from gan_lightning.metrics.inception_score import InceptionScore
+from gan_lightning.metrics.kernel_distance import KernelDistance, KernelDistanceSubsets
 
 __all__ = ["MetricSuite", "Score"]
 
-# Only numbers of the canonical network, with its own weights, carry the canonical names.
+# Only numbers of the canonical network's last layer, with its own weights and the published
+# settings, carry the canonical names.
 _CANONICAL = {"FD": "FID", "KD": "KID", "KD_std": "KID_std", "CS": "IS", "CS_std": "IS_std"}
 
 
@@ -34,6 +41,9 @@ class Score(float):
         score.protocol = protocol
         return score
 
+    def __getnewargs__(self) -> tuple[float, bool | None, str]:  # for copies and pickles
+        return float(self), self.higher_is_better, self.protocol
+
 
 @final
 class MetricSuite(nn.Module):
@@ -48,8 +58,8 @@ class MetricSuite(nn.Module):
         metrics: What is computed; each reads the output that its `output` names.
 
     Raises:
-        ValueError: If there is no metric, one wants an output that the extractor does not have, or
-            two give a value of the same name.
+        ValueError: If there is no metric, one wants an output that the extractor does not have or
+            brings Inception along, or two give a value of the same name.
 
     Example:
         >>> import torch
@@ -67,6 +77,13 @@ class MetricSuite(nn.Module):
         if not metrics:
             raise ValueError("`metrics` must hold at least one metric, got none.")
         for metric in metrics:
+            if isinstance(metric, FID | KID | IS):
+                raise ValueError(
+                    "`metrics` must read an extractor's output, got "
+                    f"{type(metric).__name__}, which takes images; in a suite with an "
+                    "InceptionExtractor FrechetDistance is FID, KernelDistanceSubsets KID and "
+                    "InceptionScore IS."
+                )
             if metric.output not in extractor.outputs:
                 raise ValueError(
                     f"`metrics` must read outputs of the extractor {extractor.name} "
@@ -75,7 +92,7 @@ class MetricSuite(nn.Module):
                 )
         self.extractor = extractor.requires_grad_(False)
         self.metrics = nn.ModuleList(metrics)
-        names = [name for metric in metrics for name in metric.names]
+        names = self.names
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"`metrics` must have values of different names, got two {twice}.")
         self._stores = nn.ModuleDict(_stores(metrics))
@@ -85,6 +102,11 @@ class MetricSuite(nn.Module):
         """The sets that any metric needs, of "real", "fake" and "test"."""
         return _union(self._metrics())
 
+    @property
+    def names(self) -> list[str]:
+        """What `compute` calls its values."""
+        return [self.named(metric, name) for metric in self._metrics() for name in metric.names]
+
     def update(
         self,
         images: Tensor,
@@ -92,6 +114,7 @@ class MetricSuite(nn.Module):
         real: bool = False,
         test: bool = False,
         index: Tensor | None = None,
+        distinct: bool = False,
     ) -> None:
         """Extract once, and give every metric its output.
 
@@ -99,12 +122,16 @@ class MetricSuite(nn.Module):
             images: ``(N, C, H, W)``, floats in [-1, 1] or uint8; points for a `PointExtractor`.
             real: Whether these are real samples.
             test: Whether they are real samples held out from training.
-            index: Which samples these are, ``(N,)``, so that none counts twice.
+            index: Which samples these are, ``(N,)``, so that none counts twice, and that their
+                order does not follow from the last digits of their features.
+            distinct: Whether it is certain that no index comes twice. Metrics that keep moments can
+                only be given such ones.
 
         Raises:
             ValueError: If the images are out of range or have the wrong shape.
         """
-        self.update_outputs(self.extractor(images), real=real, test=test, index=index)
+        outputs = self.extractor(images)
+        self.update_outputs(outputs, real=real, test=test, index=index, distinct=distinct)
 
     def update_outputs(
         self,
@@ -113,6 +140,7 @@ class MetricSuite(nn.Module):
         real: bool = False,
         test: bool = False,
         index: Tensor | None = None,
+        distinct: bool = False,
     ) -> None:
         """Give every metric its output of an extractor's pass, or of features made elsewhere.
 
@@ -121,6 +149,7 @@ class MetricSuite(nn.Module):
             real: As for `update`.
             test: As for `update`.
             index: As for `update`.
+            distinct: As for `update`.
 
         Raises:
             ValueError: If an output is missing, or holds a number that is not finite.
@@ -130,7 +159,8 @@ class MetricSuite(nn.Module):
                 raise ValueError(
                     f"`outputs` must have '{holder.output}', got {', '.join(outputs)} ({name})."
                 )
-            holder.update(outputs[holder.output], real=real, test=test, index=index)
+            which = None if distinct and not holder.keeps_rows else index
+            holder.update(outputs[holder.output], real=real, test=test, index=which)
 
     def compute(self) -> dict[str, Score]:
         """All values, with the extractor in their names.
@@ -156,14 +186,17 @@ class MetricSuite(nn.Module):
                     numbers = {name: len(kept) for name, kept in sets.items()}
                     values = metric.value(*sets.values())
                     scores |= self._scores(metric, values, numbers, extractor)
-        order = [self.named(name) for metric in self._metrics() for name in metric.names]
-        return {name: scores[name] for name in order}
+        return {name: scores[name] for name in self.names}
 
-    def named(self, name: str) -> str:
-        """A metric's own name with the extractor in it: ``FD`` becomes ``FD-Digits`` or ``FID``."""
-        if self.extractor.canonical and name in _CANONICAL:
+    def named(self, metric: AbstractSetMetric, name: str) -> str:
+        """A metric's own name of a value with the extractor in it.
+
+        ``FD`` becomes ``FD-Digits``, or ``FID``; of another layer ``FD-Inception-64``.
+        """
+        if self.extractor.canonical and name in _CANONICAL and _is_published(metric):
             return _CANONICAL[name] + self.extractor.variant
-        return f"{name}-{self.extractor.name}{self.extractor.variant}"
+        layer = "" if metric.output == _usual_output(metric) else f"-{metric.output}"
+        return f"{name}-{self.extractor.name}{self.extractor.variant}{layer}"
 
     def reset(self, *, keep_real: bool = True) -> None:
         """Forget the fake samples, and the real ones too unless they are to be kept."""
@@ -172,7 +205,18 @@ class MetricSuite(nn.Module):
 
     def describe(self) -> str:
         """Everything that decides what is kept of real samples, in words."""
-        return f"{self.extractor.fingerprint} | {', '.join(self._holders())}"
+        network = hashlib.sha256(repr(self.extractor).encode()).hexdigest()[:12]
+        return f"{self.extractor.fingerprint} | {network} | {', '.join(self._holders())}"
+
+    def probe(self, images: Tensor) -> dict[str, Tensor]:
+        """The outputs that are read, of a few images: a cache compares them, whatever has changed.
+
+        Args:
+            images: A few of the real samples.
+        """
+        outputs = self.extractor(images)
+        names = dict.fromkeys(holder.output for holder in self._holders().values())
+        return {f"probe {name}": outputs[name] for name in names}
 
     def real_state(self) -> dict[str, Tensor]:
         """What all ranks keep of the real samples, for a cache; called on every rank."""
@@ -207,9 +251,7 @@ class MetricSuite(nn.Module):
         arguments = f"{type(metric).__name__}({metric.arguments()})"
         protocol = f"{arguments}, {counts}, {extractor}"
         return {
-            self.named(name): Score(
-                float(value), None if name.endswith("_std") else metric.higher_is_better, protocol
-            )
+            self.named(metric, name): Score(float(value), metric.direction(name), protocol)
             for name, value in zip(metric.names, values, strict=True)
         }
 
@@ -241,6 +283,26 @@ class _Store(AbstractSetMetric):
     def value(self, *sets: Tensor) -> Value:
         """Nothing: the metrics compute."""
         return ()
+
+
+def _is_published(metric: AbstractSetMetric) -> bool:
+    """Whether FID, KID or IS mean this metric of this layer with these arguments."""
+    if isinstance(metric, InceptionScore):
+        return metric.output in ("logits", "logits_unbiased")
+    if metric.output not in ("features", "2048"):
+        return False
+    if isinstance(metric, KernelDistance | KernelDistanceSubsets):
+        return (metric.degree, metric.gamma, metric.coef0) == (3, None, 1.0)
+    return isinstance(metric, FrechetDistance) and metric.ddof == 1
+
+
+def _usual_output(metric: AbstractSetMetric) -> str:
+    """The output that a metric reads unless it is told otherwise."""
+    for cls in type(metric).__mro__:
+        output = inspect.signature(cls.__init__).parameters.get("output")
+        if output is not None:
+            return str(output.default)
+    raise AssertionError("unreachable: AbstractSetMetric has it")
 
 
 def _stores(metrics: Iterable[AbstractSetMetric]) -> dict[str, nn.Module]:

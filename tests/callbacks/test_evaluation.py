@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from families import cases
+from lightning.pytorch.callbacks import Callback
 from support import LabelledPoints, Rows, mlp_game, points, state_of, trainer
 
 from gan_lightning import metrics, networks
@@ -12,7 +13,7 @@ from gan_lightning.callbacks import EvaluationCallback, GANCheckpoint, RunRecord
 from gan_lightning.data import Digits
 from gan_lightning.families import CGAN, NonSaturatingGAN
 from gan_lightning.metrics import functional
-from gan_lightning.metrics.extractors import PointExtractor
+from gan_lightning.metrics.extractors import DigitsClassifier, PointExtractor
 from gan_lightning.metrics.suite import MetricSuite
 
 
@@ -68,7 +69,9 @@ def test_real_samples_pass_the_extractor_once_in_all_runs():
             Counted.passes += 1
             return super().forward(images)
 
-    for expected in (2 + 3 * 2, 2 + 3 * 2 + 3 * 2):  # reals, and fakes at three steps; then fakes
+    # Each fit tries the generator's samples and a few reals; then all reals, and fakes at three
+    # steps; in the second fit only the fakes.
+    for expected in (2 + 2 + 3 * 2, 2 + 2 + 3 * 2 + 2 + 3 * 2):
         suite = MetricSuite(Counted(), [metrics.VendiScore(), metrics.KernelDistance()])
         fit(EvaluationCallback(every_n_steps=1, number=40, suite=suite, chunk=20), steps=3)
         assert Counted.passes == expected
@@ -121,6 +124,7 @@ def test_checkpoints_follow_a_score(tmp_path):
 def test_a_score_that_is_not_better_replaces_nothing(tmp_path, mode, value):
     checkpoint = GANCheckpoint(tmp_path, monitor="score", mode=mode)
     run = trainer(max_steps=1, callbacks=[checkpoint])
+    assert checkpoint._is_better(run) is False  # there is no value yet
     for score, better in (
         (0.0, True),
         (0.0, False),
@@ -165,7 +169,7 @@ def test_bad_arguments_are_refused():
         ValueError, match="`number` must be at most the 91 real samples there are, got 92"
     ):
         fit(EvaluationCallback(number=92), steps=1)
-    with pytest.raises(ValueError, match="`mode` must be 'min' or 'max', got 'low'"):
+    with pytest.raises(ValueError, match="`mode` must be 'min', 'max' or None, got 'low'"):
         GANCheckpoint(mode="low")
 
 
@@ -175,3 +179,111 @@ def test_data_that_serve_no_real_samples_are_refused():
     run = trainer(max_steps=1, callbacks=[EvaluationCallback()])
     with pytest.raises(ValueError, match="`data` must be a data module of this package"):
         run.fit(mlp_game(NonSaturatingGAN), Repeated(torch.randn(8, 2, dtype=torch.float64)))
+
+
+# --- what a cache must not mistake for the same --------------------------------------------------
+
+
+class Shifted(LabelledPoints):
+    """Other samples of the same description."""
+
+    def read(self):
+        samples = super().read()
+        samples.x += 1.0
+        return samples
+
+
+Shifted.__name__ = "LabelledPoints"
+
+
+class Squared(PointExtractor):
+    """Another network of the same name without weights."""
+
+    def forward(self, images):
+        return {"features": images.square()}
+
+
+@pytest.mark.parametrize(
+    ("data", "extractor"), [(Shifted, PointExtractor), (LabelledPoints, Squared)]
+)
+def test_the_cache_knows_other_samples_and_other_networks(data, extractor):
+    def scores(data, extractor, cache):
+        suite = MetricSuite(extractor(), [metrics.FrechetDistance()])
+        callback = EvaluationCallback(number=40, suite=suite, data=data(), cache=cache)
+        fit(callback, steps=1)
+        return callback.scores
+
+    scores(LabelledPoints, PointExtractor, cache=True)
+    with_cache = scores(data, extractor, cache=True)
+    assert with_cache == scores(data, extractor, cache=False)
+
+
+# --- refused at the start, or survived -----------------------------------------------------------
+
+
+def test_a_suite_that_needs_held_out_samples_is_refused_before_training():
+    suite = MetricSuite(PointExtractor(), [metrics.DataCopying()])
+    with pytest.raises(ValueError, match="`suite` must need real and fake samples alone"):
+        fit(EvaluationCallback(suite=suite), steps=1)
+
+
+def test_a_generator_that_the_extractor_does_not_take_is_refused_before_training():
+    suite = MetricSuite(DigitsClassifier(), [metrics.FrechetDistance()])
+    module = mlp_game(NonSaturatingGAN)
+    run = trainer(max_steps=1, callbacks=[EvaluationCallback(suite=suite)])
+    with pytest.raises(ValueError, match=r"`images` must be \(N, C, H, W\), got shape \(1, 2\)"):
+        run.fit(module, datamodule=points())
+    assert module.discriminator_updates == 0
+
+
+def test_samples_that_are_not_finite_have_no_score_and_end_no_run():
+    class Breaks(Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_idx):
+            if trainer.global_step == 1:
+                with torch.no_grad():
+                    next(module.generator_ema.parameters()).fill_(float("nan"))
+
+    rows, callback = Rows(), EvaluationCallback(every_n_steps=1, suite=a_suite(), number=30)
+    run = trainer(max_steps=2, callbacks=[Breaks(), callback], logger=rows)
+    with pytest.warns(UserWarning, match="Samples of step 2 are not finite"):
+        run.fit(mlp_game(NonSaturatingGAN), datamodule=points())
+    first, second = (row["FD-points"] for _, row in evaluations(rows))
+    assert first > 0
+    assert second != second
+
+
+def test_a_trial_run_evaluates_nothing():
+    callback = EvaluationCallback(every_n_steps=1, suite=a_suite())
+    run = trainer(fast_dev_run=2, callbacks=[callback], max_epochs=None)
+    run.fit(mlp_game(NonSaturatingGAN), datamodule=points())
+    assert callback.scores == {}
+
+
+# --- which way is better -------------------------------------------------------------------------
+
+
+def follow(tmp_path, **kwargs):
+    callback = EvaluationCallback(every_n_steps=1, number=40, suite=a_suite())
+    checkpoint = GANCheckpoint(tmp_path, **kwargs)
+    run = trainer(max_steps=3, callbacks=[callback, checkpoint])
+    run.fit(mlp_game(NonSaturatingGAN), datamodule=points())
+
+
+def test_a_mode_that_contradicts_the_score_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="`mode` must be 'max' for `monitor='precision-points'`"):
+        follow(tmp_path, monitor="precision-points", mode="min")
+
+
+def test_a_mode_that_nobody_knows_is_asked_for(tmp_path):
+    with pytest.raises(ValueError, match="`mode` must be 'min' or 'max' for `monitor='loss/gen"):
+        follow(tmp_path, monitor="loss/generator")
+
+
+def test_a_monitor_that_never_has_a_value_is_told(tmp_path):
+    with pytest.warns(UserWarning, match="`monitor='FD-pionts'` never had a value, among FD-"):
+        follow(tmp_path, monitor="FD-pionts")
+
+
+def test_the_score_itself_says_which_way_is_better(tmp_path):
+    follow(tmp_path, monitor="precision-points")
+    assert (tmp_path / "best.ckpt").is_file()

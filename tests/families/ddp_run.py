@@ -16,8 +16,11 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from support import Rows, mlp_game, points
 
-from gan_lightning.callbacks import GANCheckpoint
+from gan_lightning import metrics
+from gan_lightning.callbacks import EvaluationCallback, GANCheckpoint
 from gan_lightning.families import NonSaturatingGAN
+from gan_lightning.metrics.extractors import PointExtractor
+from gan_lightning.metrics.suite import MetricSuite
 from gan_lightning.regularizers import R1
 
 CASES = {
@@ -81,6 +84,24 @@ def every_family(folder: str, world: int) -> None:
     torch.save(states, Path(folder) / f"families-{trainer.global_rank}-of-{world}.pt")
 
 
+def evaluated(folder: str, world: int) -> None:
+    """A conditional family with scores, first with real samples to extract, then from the cache."""
+    scores = []
+    for _ in range(2):
+        suite = MetricSuite(
+            PointExtractor(),
+            [metrics.FrechetDistance(), metrics.KernelDistanceSubsets(subset_size=20)],
+        )
+        callback = EvaluationCallback(number=70, suite=suite, chunk=16)
+        trainer = a_trainer(world, logger=False, callbacks=[callback])
+        data = families.CASES["cgan"].data(GLOBAL_BATCH // world, 11 * world)
+        trainer.fit(families.CASES["cgan"].make(), datamodule=data)
+        scores.append({name: float(score) for name, score in callback.scores.items()})
+        numbers = callback.scores["FD-points"].protocol
+    found = {"scores": scores, "protocol": numbers}
+    torch.save(found, Path(folder) / f"evaluation-{trainer.global_rank}-of-{world}.pt")
+
+
 def several_processes() -> list[str]:
     """The families that must equal one process on two."""
     return [name for name, case in families.CASES.items() if case.several_processes]
@@ -91,6 +112,9 @@ def main(case: str, folder: str) -> None:
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if case == "families":
         every_family(folder, world)
+        return
+    if case == "evaluation":
+        evaluated(folder, world)
         return
     noise, rows = Noise(), Rows()
     trainer = a_trainer(world, logger=[rows], callbacks=[noise])

@@ -29,10 +29,11 @@ def runs(tmp_path_factory):
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     for launcher in (torchrun, []):
         subprocess.run(
-            [sys.executable, *launcher, SCRIPT, str(folder), *CASES, "families"],
+            [sys.executable, *launcher, SCRIPT, str(folder), *CASES, "families", "evaluation"],
             check=True,
             capture_output=True,
-            env=environment,
+            # Each launch has a cache of its own: the second fit is the one that finds it filled.
+            env=environment | {"GAN_LIGHTNING_CACHE": str(folder / f"cache{len(launcher)}")},
             timeout=300,
         )
     return folder
@@ -63,6 +64,18 @@ def test_two_processes_equal_one_for_every_family(runs, name):
         torch.testing.assert_close(two[0]["state"][key], two[1]["state"][key], rtol=0, atol=0)
     ((_, one_row),), ((_, two_row),) = one["rows"], two[0]["rows"]
     assert two_row == pytest.approx(one_row, abs=1e-6)
+
+
+def test_scores_of_two_processes_are_those_of_one(runs):
+    """Exactly as many samples, the classes of the real ones, with and without the cache."""
+    one = load(runs / "evaluation-0-of-1.pt")
+    two = [load(runs / f"evaluation-{rank}-of-2.pt") for rank in (0, 1)]
+    assert two[0] == two[1]
+    assert "70 real, 70 fake" in one["protocol"]
+    assert "70 real, 70 fake" in two[0]["protocol"]
+    for found in (one, two[0]):
+        assert found["scores"][0] == pytest.approx(found["scores"][1], rel=1e-12)
+    assert two[0]["scores"][0] == pytest.approx(one["scores"][0], rel=1e-6)
 
 
 def test_what_cannot_equal_one_process_is_refused():

@@ -34,6 +34,20 @@ def a_suite() -> MetricSuite:
     )
 
 
+def another_suite() -> MetricSuite:
+    """Metrics of class scores and of three sets; the five coordinates are the logits of classes."""
+    return MetricSuite(
+        PointExtractor(),
+        [
+            metrics.InceptionScore(splits=3, output="features"),
+            metrics.ClassCoverage(D, output="features"),
+            metrics.KLDivergence(output="features"),
+            metrics.DataCopying(cells=2, min_fakes=5),
+            metrics.BirthdayParadox(),
+        ],
+    )
+
+
 def samples() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     return tuple(torch.randn(N, D, generator=generator, dtype=torch.float64) for _ in range(2))
@@ -54,6 +68,7 @@ def values(suite: MetricSuite, world: int, rank: int) -> dict[str, float]:
     if len(real[part]):
         suite.update(real[part], real=True)
         suite.update(fake[part] + 0.3)
+        suite.update(real[part].flip(1) - 0.1, real=True, test=True)
     state = suite.real_state()
     found = {name: float(score) for name, score in suite.compute().items()}
     again = {name: float(score) for name, score in suite.compute().items()}
@@ -71,12 +86,22 @@ def padded(world: int, rank: int) -> dict[str, float]:
     return {"padded": float(suite.compute()["KD-points"])}
 
 
+def paths(world: int, rank: int) -> dict[str, float]:
+    """Paths of latents, whose ends must stay together."""
+    metric = metrics.PerceptualPathLength(lambda x, y: (x - y).square().sum(1), epsilon=1e-3)
+    ends = torch.stack(samples(), 1)[shares(world)[rank]]
+    if len(ends):
+        metric.update(torch.tanh, ends.flatten(0, 1))
+    return {name: float(value) for name, value in metric.compute().items()}
+
+
 def run(rank: int, world: int, folder: str) -> None:
     torch.set_num_threads(1)
     if world > 1:
         store = f"file://{folder}/store{world}"
         distributed.init_process_group("gloo", store, rank=rank, world_size=world)
-    found = values(a_suite(), world, rank) | padded(world, rank)
+    found = values(a_suite(), world, rank) | padded(world, rank) | paths(world, rank)
+    found |= {f"second {k}": v for k, v in values(another_suite(), world, rank).items()}
     torch.save(found, Path(folder) / f"{world}-{rank}.pt")
     if world > 1:
         distributed.destroy_process_group()

@@ -9,6 +9,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torchmetrics.image.fid import _compute_fid
 
 from gan_lightning.metrics.frechet_distance import FrechetDistance
+from gan_lightning.metrics.functional import _covariances
 from gan_lightning.metrics.functional.frechet import (
     Moments,
     frechet_distance,
@@ -127,12 +128,12 @@ def test_ill_conditioned_covariances(spread):
 
 @pytest.mark.parametrize("strip", [1, 5, 64])
 def test_products_of_triangles(monkeypatch, strip):
-    monkeypatch.setattr(frechet, "_STRIP", strip)
+    monkeypatch.setattr(_covariances, "_STRIP", strip)
     s = torch.randn(17, 30, dtype=torch.float64)
     s = s @ s.T
     factor = torch.randn(17, 17, dtype=torch.float64).tril()
     expected = (factor.T @ s @ factor).tril()
-    torch.testing.assert_close(frechet._congruence(factor, s).tril(), expected)
+    torch.testing.assert_close(_covariances._congruence(factor, s).tril(), expected)
 
 
 @pytest.mark.parametrize("n", [5, 400])
@@ -192,6 +193,42 @@ def test_moments_in_blocks_and_merged(monkeypatch, entries):
     torch.testing.assert_close(merged.scatter, whole.scatter, rtol=1e-10, atol=1e-8)
 
 
+@pytest.mark.parametrize("entries", [1, 2**22])
+@pytest.mark.parametrize(("n", "m"), [(40, 30), (40, 5)])
+def test_nearly_singular_covariances_of_features(monkeypatch, entries, n, m):
+    """Features of scales down to 1e-9: squared they leave nothing of the small ones."""
+    monkeypatch.setattr(frechet, "_ENTRIES", entries)
+    random = torch.Generator().manual_seed(0)
+    scales = torch.logspace(0, -9, 6, dtype=torch.float64)
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=random, dtype=torch.float64))[0]
+    real = torch.randn(n, 6, generator=random, dtype=torch.float64) * scales @ turn
+    fake = torch.randn(m, 6, generator=random, dtype=torch.float64) * scales.flip(0) @ turn
+    expected = by_mpmath(real, fake)
+    assert frechet_distance(real, fake).item() == pytest.approx(expected, rel=1e-13)
+    found = frechet_from_moments(moments(real), moments(fake)).item()
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [8, 200])
+@pytest.mark.parametrize("scale", [1e-100, 1e100])
+def test_extreme_features(n, scale):
+    real, fake = sets(n, n)
+    expected = scale**2 * frechet_distance(real, fake).item()
+    found = frechet_distance(scale * real, scale * fake).item()
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
+    found = frechet_from_moments(moments(scale * real), moments(scale * fake)).item()
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(("n", "m"), [(200, 200), (8, 8), (8, 200), (200, 8)])
+def test_features_that_cannot_be_squared_are_refused(n, m):
+    real, fake = sets(n, m)
+    with pytest.raises(ValueError, match=r"`real` must be small enough .* up to \d.*e\+20\d"):
+        frechet_distance(1e200 * real, fake)
+    with pytest.raises(ValueError, match="`fake` must be small enough for sums of squares"):
+        frechet_distance(real, 1e200 * fake)
+
+
 def test_the_bias_falls_with_the_number_of_samples():
     values = [frechet_distance(*(torch.randn(n, 8) for _ in range(2))) for n in (50, 500, 5000)]
     assert values[0] > 3 * values[1] > 9 * values[2] > 0
@@ -207,7 +244,7 @@ X = torch.zeros(4, 3)
         (lambda: frechet_distance(X, X[:, :2]), "`fake` must have as many features as `real`, 3"),
         (lambda: frechet_distance(X * torch.nan, X), "`real` must be finite, got NaN"),
         (lambda: frechet_distance(X, X, ddof=2), "`ddof` must be 0 or 1, got 2"),
-        (lambda: moments(X[:0]), r"`x` must be features \(N, D\), got shape \(0, 3\)"),
+        (lambda: moments(X[:0]), r"`x` must be features \(N, D\) .* got shape \(0, 3\)"),
         (lambda: moments(X / 0), "`x` must be finite, got NaN or infinity"),
         (
             lambda: frechet_from_moments(moments(X), moments(X[:1])),
@@ -241,6 +278,25 @@ def test_class_equals_function_for_any_batches(keep_features, n, d):
         metric = fed(real, fake, size, keep_features=keep_features)
         assert metric.compute().item() == pytest.approx(expected, rel=1e-9)
         assert metric.numbers() == {"real": n, "fake": n}
+
+
+@pytest.mark.parametrize("keep_features", [False, True])
+def test_more_axes_are_flattened(keep_features):
+    real, fake = (x.reshape(-1, 3, 2, 2) for x in sets())
+    found = fed(real, fake, 50, keep_features=keep_features).compute()
+    torch.testing.assert_close(found, frechet_distance(real, fake), rtol=1e-9, atol=0)
+
+
+def test_batches_of_other_features_are_refused():
+    metric = fed(*sets(), 50)
+    with pytest.raises(
+        ValueError, match=r"`x` must have as many .* real samples before, 12, got 5"
+    ):
+        metric.update(torch.zeros(3, 5), real=True)
+    with pytest.raises(
+        ValueError, match=r"`x` must have as many .* fake samples before, 12, got 5"
+    ):
+        metric.update(torch.zeros(3, 5))
 
 
 def test_identical_sets_streamed():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch_fidelity.metric_kid import kid_features_to_metric
 
 from gan_lightning.metrics.clip_mmd import ClipMMD
@@ -163,6 +164,46 @@ def test_hard_cases(function):
         assert function(a, b).dtype == torch.float64
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_clip_mmd_sees_directions_of_extreme_features(scale):
+    real, fake = sets()
+    torch.testing.assert_close(clip_mmd(scale * real, fake), clip_mmd(real, fake))
+
+
+@pytest.mark.parametrize("sigma", [1e-100, 0.02, 0.09, 0.11])
+def test_clip_mmd_of_narrow_kernels(sigma):
+    real, fake = sets()
+    assert clip_mmd(real, real.flip(0), sigma).item() == 0
+    a, b = (torch.nn.functional.normalize(x).numpy() for x in (real, fake))
+    gamma = 1 / (2 * sigma**2)
+    expected = 1000 * statistic(lambda x, y: rbf_kernel(x, y, gamma=gamma), a, b, unbiased=False)
+    if sigma > 1e-3:
+        assert clip_mmd(real, fake, sigma).item() == pytest.approx(expected, rel=1e-8)
+    assert clip_mmd(real, fake, sigma).isfinite()
+
+
+@pytest.mark.parametrize("function", [kernel_distance, clip_mmd])
+def test_no_copy_of_a_set_is_made(monkeypatch, function):
+    """The largest tensor is a block, whatever the number of samples."""
+    monkeypatch.setattr(kernel, "_ENTRIES", 64)
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal largest
+            out = func(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.dtype == torch.float64:
+                largest = max(largest, out.numel())
+            return out
+
+    real, fake = (x.float() for x in sets())
+    means = {len(x): x.double().mean(0) for x in (real, fake)}
+    monkeypatch.setattr(kernel, "mean", lambda x: means[len(x)])  # its blocks are larger
+    with Watch():
+        function(real, fake)
+    assert largest <= 64
+
+
 def test_duplicates_do_not_move_the_biased_statistic():
     real, fake = sets()
     torch.testing.assert_close(clip_mmd(real.repeat(2, 1), fake), clip_mmd(real, fake))
@@ -184,7 +225,13 @@ X = torch.zeros(4, 3)
         (lambda: kernel_distance_subsets(X, X, 0, 2), "`subsets` must be at least 1, got 0"),
         (lambda: clip_mmd(X[:1], X), "`real` must be .* at least 2 samples"),
         (lambda: clip_mmd(X, X * torch.nan), "`fake` must be finite, got NaN"),
-        (lambda: clip_mmd(X, X, 0.0), "`sigma` must be positive, got 0.0"),
+        (lambda: clip_mmd(X, X, 0.0), "`sigma` must be positive and finite, also squared, got 0"),
+        (lambda: clip_mmd(X, X, -1.0), "`sigma` must be positive .* got -1.0"),
+        (lambda: clip_mmd(X, X, 1e-170), "also squared, got 1e-170"),
+        (
+            lambda: kernel_distance(1e200 * sets()[0], sets()[1]),
+            r"small enough for sums of the kernel in float64, got features up to \d.*e\+200",
+        ),
     ],
 )
 def test_refusals(call, match):

@@ -79,6 +79,7 @@ def test_best_sigma_is_the_best_of_the_grid():
             lambda x: parzen_log_likelihood(x, x, 0.0),
             "`sigma` must be positive and finite, also squared, got 0.0",
         ),
+        (lambda x: parzen_log_likelihood(x, x, -1.0), "must be positive .* got -1.0"),
         (lambda x: parzen_log_likelihood(x, x, 1e-170), "also squared, got 1e-170"),
         (lambda x: best_parzen_sigma(x, x, [1.0, 1e170]), r"also squared, got 1e\+170"),
         (lambda x: parzen_log_likelihood(x[:1], x, 1.0), "`fake` must be features .* at least 2"),

@@ -10,6 +10,7 @@ from gan_lightning.metrics.functional.mifid import mifid
 from gan_lightning.metrics.mifid import MiFID
 
 module = importlib.import_module("gan_lightning.metrics.functional.mifid")
+kernel = importlib.import_module("gan_lightning.metrics.functional.kernel")
 
 
 def sets(noise=0.1, n=60, m=50, d=5):
@@ -35,7 +36,7 @@ def statistics(x):
 @pytest.mark.parametrize("entries", [1, 300, 2**22])
 @pytest.mark.parametrize("noise", [0.05, 0.3, 100.0])
 def test_against_its_definition_and_torchmetrics(monkeypatch, entries, noise):
-    monkeypatch.setattr(module, "_ENTRIES", entries)
+    monkeypatch.setattr(kernel, "_ENTRIES", entries)
     real, fake = sets(noise)
     value = mifid(real, fake)
     assert value.dtype == torch.float64
@@ -50,6 +51,22 @@ def test_a_large_distance_to_the_reals_is_none():
     assert mifid(real, fake, eps=0.0).item() == frechet_distance(real, fake).item()
     far = torch.tensor([[1.0, 0.0]] * 3), torch.tensor([[0.0, 1.0]] * 3)
     assert mifid(*far).item() == frechet_distance(*far).item() == 2
+
+
+def test_right_angles_are_at_distance_1():
+    """One fake is a copy, one at right angles to all reals, one real has no direction."""
+    real = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    fake = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
+    found = frechet_distance(real, fake) / mifid(real, fake, eps=0.9)
+    assert found.item() == pytest.approx(0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e100])
+def test_directions_of_extreme_features(scale):
+    real, fake = sets()
+    expected = frechet_distance(real, fake) / mifid(real, fake)
+    found = module._memorisation_distance(scale * real, scale * fake)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=0)
 
 
 def test_copies():

@@ -112,6 +112,16 @@ def test_extremes():
 def test_precisions():
     x = images(3).half()
     assert torch.equal(ms_ssim_diversity(x), ms_ssim_diversity(x.double()))
+    seen = set()
+
+    def noted(x, y):
+        seen.update({x.dtype, y.dtype})
+        return square(x, y)
+
+    for dtype in (torch.float16, torch.bfloat16):
+        exact = lpips_diversity(x.to(dtype).float(), square)
+        assert torch.equal(lpips_diversity(x.to(dtype), noted), exact)
+    assert seen == {torch.float32}
     bytes_ = torch.randint(0, 256, (3, 1, 16, 16), dtype=torch.uint8)
     floats = bytes_.double() / 127.5 - 1
     torch.testing.assert_close(ms_ssim_diversity(bytes_), ms_ssim_diversity(floats))
@@ -200,7 +210,9 @@ def test_lpips_with_a_backbone_of_random_weights(tmp_path, monkeypatch):
     path = backbone_path("squeeze")
     path.parent.mkdir()
     torch.save(models.squeezenet1_1(weights=None).state_dict(), path)
+    before = torch.get_rng_state()
     metric = LpipsDiversity(net="squeeze")
+    assert torch.equal(torch.get_rng_state(), before)
     x = images(3, 1, 32).float()
     metric.update(x)
     rows = metric.rows()[0].expand(-1, 3, -1, -1)

@@ -1,11 +1,20 @@
+import importlib
+
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from gan_lightning.metrics.functional.patch_swd import _level, _resolutions, multiscale_patch_swd
+from gan_lightning.metrics.functional.patch_swd import (
+    _level,
+    _normalised_patches,
+    _resolutions,
+    multiscale_patch_swd,
+)
 from gan_lightning.metrics.multiscale_patch_swd import MultiscalePatchSwd
 
+patch_swd = importlib.import_module("gan_lightning.metrics.functional.patch_swd")
 KERNEL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 
 
@@ -84,6 +93,29 @@ def test_precisions_and_uint8():
     half = [s.half() for s in floats]
     found = multiscale_patch_swd(*half, 8, 16).mean
     assert torch.equal(found, multiscale_patch_swd(*(s.double() for s in half), 8, 16).mean)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    x, y = images(), images(4, seed=1)
+    expected = multiscale_patch_swd(x, y, 8, 16).levels
+    monkeypatch.setattr(patch_swd, "ENTRIES", 1000)
+    torch.testing.assert_close(multiscale_patch_swd(x, y, 8, 16).levels, expected)
+
+
+def test_one_copy_of_the_patches_is_made(monkeypatch):
+    monkeypatch.setattr(patch_swd, "ENTRIES", 1000)
+    large = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.numel() > 10_000:
+                large.append(out.untyped_storage().data_ptr())
+            return out
+
+    with Watch():
+        _normalised_patches(images(20), 0, 2, 8, 0)
+    assert len(set(large)) == 1
 
 
 def test_sets_of_different_size():

@@ -58,8 +58,9 @@ def test_sure_classifiers(scale):
     assert mode_score(sure, one).item() == pytest.approx(1 / 4, rel=1e-12)
     found = am_score(sure, one).item()  # 3/4 of the reals' classes are missing
     assert found == pytest.approx(0.75 * scale - math.log(4), rel=1e-12)
-    wrong = sure.roll(1, 0)[:2], sure[2:]  # KL(fake || real) = scale - log 2 + log 2
-    assert mode_score(*wrong).item() == pytest.approx(2 * math.exp(-scale), rel=1e-9)
+    half = sure[:2], sure[1:3]  # half of the fakes are of a class of no real
+    expected = 2**1.5 * math.exp(-scale / 2)
+    assert mode_score(*half).item() == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 def test_logits_whose_difference_overflows():

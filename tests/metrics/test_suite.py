@@ -1,5 +1,8 @@
 """Many metrics from one pass: names, protocols, shared rows, the cache."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -104,7 +107,7 @@ def test_score_says_how_it_was_taken():
     assert found["FD-Digits"].higher_is_better is False
     assert found["recall-Digits"].higher_is_better is True
     for part in (
-        "PrecisionRecall(k=2, strict=False)",
+        "PrecisionRecall(k=2, strict=False, output='features')",
         "9 real, 9 fake",
         "Digits (16x16",
         "weights ",
@@ -241,3 +244,123 @@ def test_global_random_state_is_untouched():
     suite.update(torch.arange(20.0).reshape(10, 2) + 0.5)
     suite.compute()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+class Layers(ModuleExtractor):
+    """A canonical extractor with several layers."""
+
+    canonical = True
+
+    def __init__(self) -> None:
+        names = ("features", "logits", "64")
+        super().__init__(nn.Flatten(), name="Inception", outputs=names)
+
+    def run(self, x: Tensor) -> dict[str, Tensor]:
+        return {"features": x.flatten(1), "logits": x.flatten(1), "64": x.flatten(1)[:, :5]}
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"),
+    [
+        (metrics.FrechetDistance(), "FID"),
+        (metrics.FrechetDistance(output="64"), "FD-Inception-64"),
+        (metrics.FrechetDistance(output="logits"), "FD-Inception-logits"),
+        (metrics.FrechetDistance(ddof=0), "FD-Inception"),
+        (metrics.KernelDistance(), "KID"),
+        (metrics.KernelDistance(degree=1), "KD-Inception"),
+        (metrics.InceptionScore(splits=1), "IS"),
+        (metrics.InceptionScore(splits=1, output="features"), "CS-Inception-features"),
+    ],
+)
+def test_only_the_published_layer_and_arguments_make_fid_kid_and_is(metric, name):
+    assert MetricSuite(Layers(), [metric]).names[0] == name
+
+
+def test_two_layers_have_two_names():
+    chosen = [metrics.FrechetDistance(), metrics.FrechetDistance(output="64")]
+    assert MetricSuite(Layers(), chosen).names == ["FID", "FD-Inception-64"]
+
+
+def test_metrics_that_bring_inception_are_refused(monkeypatch):
+    monkeypatch.setattr(metrics.canonical, "InceptionExtractor", lambda *a, **k: Layers())
+    with pytest.raises(ValueError, match="got KID, which takes images"):
+        MetricSuite(DigitsClassifier(), [metrics.KID()])
+
+
+@pytest.mark.parametrize(
+    ("metric", "directions"),
+    [
+        (metrics.ClassCoverage(num_classes=3), [True, False, False]),
+        (metrics.ModeCoverage(torch.zeros(1, 2), 1.0), [True, None, False]),
+        (metrics.DensityCoverage(), [None, True]),
+        (metrics.KernelDistanceSubsets(), [False, None]),
+        (metrics.DensityRatio(), [None, False]),
+    ],
+)
+def test_each_value_has_its_direction(metric, directions):
+    assert [metric.direction(name) for name in metric.names] == directions
+
+
+def test_protocols_tell_tensors_and_inherited_arguments_apart():
+    one, other = (metrics.ModeCoverage(x, 1.0) for x in (torch.zeros(2, 2), torch.ones(2, 2)))
+    assert one.arguments() != other.arguments()
+    assert "output='64'" in metrics.FrechetDistance(output="64").arguments()
+
+
+# --- what torch and Python do to it --------------------------------------------------------------
+
+
+def test_a_score_survives_copies_and_pickles():
+    suite = a_suite()
+    suite.update(images(9, 0), real=True)
+    suite.update(images(9, 1))
+    score = suite.compute()["FD-pixels"]
+    for again in (copy.deepcopy(score), pickle.loads(pickle.dumps(score))):
+        assert again == score
+        assert again.protocol == score.protocol
+        assert again.higher_is_better is False
+
+
+def test_a_batch_has_no_value_of_its_own():
+    with pytest.raises(TypeError, match="`VendiScore` has no value of one batch"):
+        metrics.VendiScore()(torch.ones(2, 2))
+
+
+def test_half_precision_weights_are_refused_and_double_ones_are_used():
+    x = images(3, 0)
+    with pytest.raises(ValueError, match="float32 or float64, got torch"):
+        DigitsClassifier().half()(x)
+    features = DigitsClassifier().double()(x)["features"]
+    assert features.dtype == torch.float64
+    torch.testing.assert_close(features.float(), DigitsClassifier()(x)["features"])
+
+
+def test_a_classifier_draws_nothing_when_it_is_made():
+    before = torch.get_rng_state()
+    DigitsClassifier()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.bool])
+def test_only_real_numbers_are_taken(dtype):
+    with pytest.raises(ValueError, match="`x` must hold real numbers"):
+        metrics.VendiScore().update(torch.ones(2, 2, dtype=dtype))
+
+
+def test_with_an_index_the_last_digits_of_features_decide_nothing():
+    """The same images one by one and all at once: features differ in the last digits."""
+
+    def values(size: int) -> dict[str, float]:
+        chosen = [metrics.KernelDistanceSubsets(subsets=5, subset_size=20), metrics.NDB(bins=5)]
+        suite = MetricSuite(DigitsClassifier(), chosen)
+        for seed, real in ((0, True), (1, False)):
+            x = images(60, seed)
+            for part, index in zip(x.split(size), torch.arange(60).split(size), strict=True):
+                suite.update(part, real=real, index=index, distinct=True)
+        return suite.compute()
+
+    one, other = values(60), values(1)
+    assert one == {name: pytest.approx(value, rel=1e-4) for name, value in other.items()}

@@ -18,7 +18,8 @@ class AbstractExtractor(nn.Module, ABC):
 
     Whatever goes in is brought to 8 bits first (clamped and rounded half up), real samples and fake
     ones alike: what a person sees, saves and compares are pictures of 8 bits. The pass runs in
-    evaluation mode, in float32, without autocast and without gradients.
+    evaluation mode, without autocast and without gradients, in float32 (float64 if the weights are;
+    on CUDA as precisely as torch is set up to convolve: switch TF32 off for the last digits).
 
     Attributes:
         name: What distinguishes a number taken with this extractor; part of the metric's name.
@@ -61,7 +62,7 @@ class AbstractExtractor(nn.Module, ABC):
 
     @property
     def fingerprint(self) -> str:
-        """Name, protocol and a digest of the weights: equal exactly if the numbers agree."""
+        """Name, protocol and a digest of the weights; of a network only its code is not in it."""
         return f"{self.name} ({self.protocol}; weights {digest_of(self)})"
 
     @torch.no_grad()
@@ -75,9 +76,10 @@ class AbstractExtractor(nn.Module, ABC):
             Each of `outputs`.
 
         Raises:
-            ValueError: If the shape, the number of channels or the range is wrong.
+            ValueError: If the shape, the number of channels or the range is wrong, or the weights
+                have been brought to half precision.
         """
-        x = quantise(check_images(images))
+        x = quantise(check_images(images)).to(self._precision())
         # A frozen TorchScript module has no mode.
         modes = [(module, module.training) for module in self.modules() if _has_mode(module)]
         self.eval()
@@ -87,6 +89,17 @@ class AbstractExtractor(nn.Module, ABC):
         finally:
             for module, training in modes:  # some may have been in evaluation mode before
                 module.training = training
+
+    def _precision(self) -> torch.dtype:
+        found = {p.dtype for p in self.parameters() if p.is_floating_point()}
+        if found <= {torch.float32}:
+            return torch.float32
+        if found != {torch.float64}:
+            raise ValueError(
+                f"`{type(self).__name__}` must have weights in float32 or float64, got "
+                f"{', '.join(sorted(map(str, found)))}."
+            )
+        return torch.float64
 
 
 def _has_mode(module: nn.Module) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -62,8 +63,9 @@ class AbstractClassifier(AbstractExtractor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = SmallClassifier(self.size)
-        self.network.load_state_dict(load_file(_WEIGHTS / self.weights))
+        with torch.device("meta"):  # weights that would be overwritten at once are not even drawn
+            self.network = SmallClassifier(self.size)
+        self.network.load_state_dict(load_file(_WEIGHTS / self.weights), assign=True)
         self.requires_grad_(False).eval()
 
     @property

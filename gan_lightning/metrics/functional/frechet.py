@@ -7,18 +7,19 @@ covariance is singular. Here only symmetric matrices are decomposed, and singula
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.functional._neighbours import feature_sets
+from gan_lightning.metrics.functional._covariances import by_eigenvalues, cholesky
+from gan_lightning.metrics.functional._neighbours import feature_sets, mean
 
 _ENTRIES = 2**22  # of a block of features: 32 MiB
 _EPSILON = torch.finfo(torch.float64).eps
-_ACCURACY = 1e-8  # of the traces: the fast path's bound on its error (the error: below 1e-12)
-_PIVOTS = 1e-12  # least ratio of two squared Cholesky pivots of a matrix that counts as regular
-_STRIP = 256  # columns of a triangular matrix that are multiplied at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,33 +48,30 @@ def moments(x: Tensor) -> Moments:
     no digits, as it does where the mean is subtracted from sums of squares.
 
     Args:
-        x: Features ``(N, D)``, N at least 1.
+        x: Features ``(N, D)`` (more axes are flattened), N at least 1.
 
     Returns:
         Their moments, on the device of x.
 
     Raises:
-        ValueError: If x is not ``(N, D)``, empty or not finite.
+        ValueError: If x holds no features, is not finite or too large to be squared.
 
     Example:
         >>> moments(torch.tensor([[1.0], [2.0], [6.0]])).scatter
         tensor([[14.]], dtype=torch.float64)
     """
-    if x.ndim != 2 or not x.numel():
-        raise ValueError(f"`x` must be features (N, D), got shape {tuple(x.shape)}.")
-    x = x.detach().cpu() if x.device.type == "mps" else x.detach()  # mps has no float64
-    parts = torch.split(x, max(1, _ENTRIES // x.shape[1]))
-    mean = x.new_zeros(x.shape[1], dtype=torch.float64)
-    for part in parts:
-        mean += part.double().sum(0)
-    mean /= len(x)
-    if not bool(torch.isfinite(mean).all()):
-        raise ValueError("`x` must be finite, got NaN or infinity.")
-    scatter = mean.new_zeros(len(mean), len(mean))
-    for part in parts:
-        centred = part.double() - mean
+    (x,) = feature_sets(1, x=x)
+    return _moments(x, "x")
+
+
+def _moments(x: Tensor, name: str) -> Moments:
+    centre = mean(x)
+    scatter = centre.new_zeros(len(centre), len(centre))
+    for part in torch.split(x, max(1, _ENTRIES // x.shape[1])):
+        centred = part.double() - centre
         scatter.addmm_(centred.T, centred)
-    return Moments(len(x), mean, scatter)
+    _check_overflow(scatter.trace(), x, name)
+    return Moments(len(x), centre, scatter)
 
 
 def merge(a: Moments, b: Moments) -> Moments:
@@ -111,14 +109,14 @@ def frechet_distance(real: Tensor, fake: Tensor, ddof: int = 1) -> Tensor:
         + \operatorname{Tr}\left(S_r + S_f - 2 (S_r S_f)^{1/2}\right)
 
     Of features of the Inception network of 2015 this is the FID. With more samples than features in
-    both sets, see `frechet_from_moments`. With fewer, S is singular, and the last trace is taken
-    from the centred features X themselves,
+    both sets and regular covariances, see `frechet_from_moments`. Otherwise the last trace is taken
+    from the centred features X themselves (from R of X = Q R where they are many),
 
     .. math::
         \operatorname{Tr}(S_r S_f)^{1/2} =
         \frac{\| X_r X_f^\top \|_*}{\sqrt{(N_r - \mathrm{ddof})(N_f - \mathrm{ddof})}},
 
-    the sum of singular values, which is exact and needs no ``(D, D)`` matrix. Identical sets give
+    the sum of singular values, where nothing is squared and no digits are lost. Identical sets give
     exactly 0, and what is below the rounding of the traces is 0; it is never negative or NaN.
 
     The expected value **falls** with N: finite sets are further apart than their distributions, by
@@ -139,24 +137,24 @@ def frechet_distance(real: Tensor, fake: Tensor, ddof: int = 1) -> Tensor:
         A scalar in float64, in squared units of the features, in [0, inf).
 
     Raises:
-        ValueError: If a set has fewer than two samples, is not finite, the numbers of features
-            differ, or `ddof` is neither 0 nor 1.
+        ValueError: If a set has fewer than two samples, is not finite or too large to be squared,
+            the numbers of features differ, or `ddof` is neither 0 nor 1.
 
     Example:
         >>> frechet_distance(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [3.0]])).item()
         1.0
     """
     real, fake = feature_sets(2, real=real, fake=fake)
-    if min(len(real), len(fake)) > real.shape[1]:
-        return frechet_from_moments(moments(real), moments(fake), ddof)
     _check_ddof(ddof)
-    real_mean, real_root = _mean_and_root(real, ddof)
-    fake_mean, fake_root = _mean_and_root(fake, ddof)
+    fake = fake.to(real.device)
+    roots = partial(_roots, real, fake, ddof)
+    if min(len(real), len(fake)) > real.shape[1]:
+        return _distance(_moments(real, "real"), _moments(fake, "fake"), ddof, roots)
+    real_root, fake_root = roots()
     traces = real_root.square().sum() + fake_root.square().sum()
     rounding = max(len(real), *fake.shape) * _EPSILON
-    cross = _nuclear_norm(real_root, fake_root)
-    shift = _shift(real_mean, fake_mean, traces, rounding)
-    return shift + _spread(traces, cross, rounding)
+    shift = _shift(mean(real), mean(fake), traces, rounding)
+    return shift + _spread(traces, _nuclear_norm(real_root, fake_root), rounding)
 
 
 def frechet_from_moments(real: Moments, fake: Moments, ddof: int = 1) -> Tensor:
@@ -170,7 +168,8 @@ def frechet_from_moments(real: Moments, fake: Moments, ddof: int = 1) -> Tensor:
     takes only eigenvalues of one symmetric matrix. Where a bound on its rounding error exceeds 1e-8
     of the traces (singular or nearly singular covariances), the singular values of the product of
     two roots are summed instead; roots of singular matrices come from their eigenvalues above
-    D epsilon of the largest one, and at most N - 1 of them.
+    D epsilon of the largest one, and at most N - 1 of them. The error may then be 1e-7 of the
+    traces: the moments themselves do not hold more digits.
 
     Args:
         real: Moments of at least two samples.
@@ -189,15 +188,34 @@ def frechet_from_moments(real: Moments, fake: Moments, ddof: int = 1) -> Tensor:
     for name, n in {"real": real.n, "fake": fake.n}.items():
         if n < 2:
             raise ValueError(f"`{name}` must be moments of at least 2 samples, got {n}.")
+    return _distance(real, fake, ddof, None)
+
+
+_Roots = Callable[[], tuple[Tensor, Tensor]]
+
+
+def _distance(real: Moments, fake: Moments, ddof: int, roots: _Roots | None) -> Tensor:
+    """The distance, of the features' own roots where covariances are singular and these known."""
     s1, s2 = real.covariance(ddof), fake.covariance(ddof).to(real.scatter)
     traces = s1.trace() + s2.trace()
     rounding = max(real.n, fake.n, len(s1)) * _EPSILON
     shift = _shift(real.mean, fake.mean.to(real.mean), traces, rounding)
+    # A power of two, so that no product of covariances over- or underflows.
+    unit = 2.0 ** (math.frexp(float(traces))[1] - 1)
+    s1, s2 = s1 / unit, s2 / unit
     # The squared distance of two roots is at most the nuclear norm of S1 - S2 (Powers & Stormer
     # 1970), and that at most root D times the Frobenius norm.
-    if bool((s1 - s2).norm() * len(s1) ** 0.5 <= rounding * traces):
+    if bool((s1 - s2).norm() * len(s1) ** 0.5 <= rounding * (traces / unit)):
         return shift
-    cross = _trace_of_root(s1, s2, (real.n, fake.n), traces)
+    factors = [cholesky(s) if n > len(s) else None for s, n in ((s1, real.n), (s2, fake.n))]
+    cross = by_eigenvalues(factors[0], s2, traces / unit) if factors[1] is not None else None
+    if cross is not None:
+        cross = unit * cross
+    elif roots is not None:
+        cross = _nuclear_norm(*roots())
+    else:
+        pairs = zip((s1, s2), (real.n, fake.n), factors, strict=True)
+        cross = unit * _nuclear_norm(*(_root(*pair) for pair in pairs))
     return shift + _spread(traces, cross, rounding)
 
 
@@ -226,14 +244,28 @@ def _spread(traces: Tensor, cross: Tensor, rounding: float) -> Tensor:
     return torch.where(spread > 8 * rounding * traces, spread, torch.zeros_like(spread))
 
 
-def _mean_and_root(x: Tensor, ddof: int) -> tuple[Tensor, Tensor]:
-    """The mean, and F ``(R, D)`` of few rows with F^T F the covariance."""
-    if len(x) > x.shape[1]:
-        whole = moments(x)
-        return whole.mean, _factor_and_root(whole.covariance(ddof), whole.n)[1]
-    rows = x.double()
-    mean = rows.mean(0)
-    return mean, (rows - mean) / (len(x) - ddof) ** 0.5
+def _roots(real: Tensor, fake: Tensor, ddof: int) -> tuple[Tensor, Tensor]:
+    """Of either set F ``(R, D)`` of at most D rows with F^T F the covariance."""
+    found = []
+    for name, x in {"real": real, "fake": fake}.items():
+        centre = mean(x)
+        root = centre.new_empty(0, len(centre))
+        for part in torch.split(x, max(4 * x.shape[1], _ENTRIES // x.shape[1])):
+            root = torch.cat([root, part.double() - centre])
+            if len(x) > len(centre):
+                root = torch.linalg.qr(root, mode="r").R
+        found.append(root / (len(x) - ddof) ** 0.5)
+        _check_overflow(root.square().sum(), x, name)
+    return found[0], found[1]
+
+
+def _check_overflow(total: Tensor, x: Tensor, name: str) -> None:
+    if not bool(torch.isfinite(total)):
+        largest = max(float(bound.abs()) for bound in x.aminmax())
+        raise ValueError(
+            f"`{name}` must be small enough for sums of squares in float64, got features up to "
+            f"{largest:.3g}."
+        )
 
 
 def _nuclear_norm(root: Tensor, other: Tensor) -> Tensor:
@@ -242,58 +274,12 @@ def _nuclear_norm(root: Tensor, other: Tensor) -> Tensor:
     return singular.sum()
 
 
-def _trace_of_root(s1: Tensor, s2: Tensor, numbers: tuple[int, int], traces: Tensor) -> Tensor:
-    (factor, root), (other, other_root) = (
-        _factor_and_root(s, n) for s, n in zip((s1, s2), numbers, strict=True)
-    )
-    if factor is not None and other is not None:
-        values: Tensor = torch.linalg.eigvalsh(_congruence(factor, s2))
-        if _is_accurate(values, traces):
-            return values.clamp(min=0).sqrt().sum()
-    return _nuclear_norm(root, other_root)
-
-
-def _cholesky(s: Tensor) -> Tensor | None:
-    """L with L L^T = S; None where S is singular or nearly so."""
-    factor: Tensor
-    factor, failed = torch.linalg.cholesky_ex(s)
-    pivots = factor.diagonal().square()
-    if bool(failed) or not bool(pivots.min() > _PIVOTS * pivots.max()):
-        return None
-    return factor
-
-
-def _factor_and_root(s: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
-    """L as `_cholesky`, and F ``(R, D)`` with F^T F = S, the covariance of n samples."""
-    factor = _cholesky(s) if n > len(s) else None
+def _root(s: Tensor, n: int, factor: Tensor | None) -> Tensor:
+    """F ``(R, D)`` with F^T F = S, the covariance of n samples, from L of `cholesky` if any."""
     if factor is not None:
-        return factor, factor.T
+        return factor.T
     values: Tensor
     values, vectors = torch.linalg.eigh(s)
     keep = values > len(s) * _EPSILON * values[-1].clamp(min=0)
     keep[: max(0, len(s) - (n - 1))] = False  # n samples span n - 1 dimensions around their mean
-    return None, values[keep].sqrt()[:, None] * vectors[:, keep].T
-
-
-def _congruence(factor: Tensor, s: Tensor) -> Tensor:
-    """L^T S L below the diagonal (all that `eigvalsh` reads), without products by L's zeros."""
-    d = len(s)
-    half, whole = torch.empty_like(s), torch.zeros_like(s)
-    for i in range(0, d, _STRIP):
-        half[i : i + _STRIP] = factor[i:, i : i + _STRIP].T @ s[i:]
-    for i in range(0, d, _STRIP):
-        whole[i:, i : i + _STRIP] = half[i:, i:] @ factor[i:, i : i + _STRIP]
-    return whole
-
-
-def _is_accurate(values: Tensor, traces: Tensor) -> bool:
-    """Whether the roots of computed eigenvalues of M add up to their true sum.
-
-    The computed ones are exact for M + E with |E| about epsilon |M| (Frobenius norms). To first
-    order the sum of roots moves by tr(E M^(-1/2)) / 2, at most |E| |M^(-1/2)| / 2; an eigenvalue
-    below |E| moves by less than that, its root by less than the root of it.
-    """
-    noise = _EPSILON * values.norm()
-    above = values[values > noise]
-    error = noise * (1 / above).sum().sqrt() + (len(values) - len(above)) * noise.sqrt()
-    return bool(error <= _ACCURACY * traces)
+    return values[keep].sqrt()[:, None] * vectors[:, keep].T

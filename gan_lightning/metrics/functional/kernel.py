@@ -1,15 +1,17 @@
 """Distances between the means of two sets in the feature space of a kernel."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.functional._neighbours import feature_sets
+from gan_lightning.metrics.functional._neighbours import feature_sets, mean
 
 _ENTRIES = 2**22  # of a block of kernel values: 32 MiB
 _EPSILON = torch.finfo(torch.float64).eps
+_NARROW = 50.0  # gamma of a Gaussian whose parts overflow; there is nothing to cancel then
 
 
 def kernel_distance(
@@ -33,7 +35,7 @@ def kernel_distance(
     .. math:: k(x, y) - k(x, c) - k(c, y) + k(c, c),
 
     with c the mean of both sets, expanded so that small numbers are only made of small ones. The
-    additional terms cancel exactly.
+    additional terms cancel exactly. Beside the sets only a few blocks of 32 MiB are held.
 
     Source: Bińkowski et al. 2018, Demystifying MMD GANs (arXiv:1801.01401), Section 4; Gretton et
     al. 2012, A Kernel Two-Sample Test, Eq. 3.
@@ -49,8 +51,8 @@ def kernel_distance(
         A scalar in float64, unbounded above, in units of the kernel.
 
     Raises:
-        ValueError: If a set has fewer than two samples, is not finite, the numbers of features
-            differ, or `degree` or `gamma` is not positive.
+        ValueError: If a set has fewer than two samples, is not finite or too large for float64, the
+            numbers of features differ, or `degree` or `gamma` is not positive.
 
     Example:
         >>> real, fake = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [3.0]])
@@ -59,15 +61,21 @@ def kernel_distance(
     """
     real, fake = feature_sets(2, real=real, fake=fake)
     _check_kernel(degree, gamma)
-    x, y = real.double(), fake.double()
-    centre = (x.sum(0) + y.sum(0)) / (len(x) + len(y))
-    gamma = 1 / x.shape[1] if gamma is None else gamma
+    fake = fake.to(real.device)
+    n, m = len(real), len(fake)
+    centre = (n / (n + m)) * mean(real) + (m / (n + m)) * mean(fake)
+    gamma = 1 / real.shape[1] if gamma is None else gamma
     kernel = _Polynomial(degree, gamma, (gamma * centre.square().sum() + coef0), centre)
-    x, y = x - centre, y - centre
-    within_x = _sum_within(kernel, x) / (len(x) * (len(x) - 1))
-    within_y = _sum_within(kernel, y) / (len(y) * (len(y) - 1))
-    between = sum(kernel(part, y).sum() for part in _parts(x, len(y))) / (len(x) * len(y))
-    return within_x + within_y - 2 * between
+    within_real = _sum_within(kernel, real) / (n * (n - 1))
+    within_fake = _sum_within(kernel, fake) / (m * (m - 1))
+    value = within_real + within_fake - 2 * _sum_between(kernel, real, fake) / (n * m)
+    if not bool(torch.isfinite(value)):
+        largest = max(float(bound.abs()) for x in (real, fake) for bound in x.aminmax())
+        raise ValueError(
+            "`real` and `fake` must be small enough for sums of the kernel in float64, got "
+            f"features up to {largest:.3g}."
+        )
+    return value
 
 
 def kernel_distance_subsets(
@@ -160,24 +168,38 @@ def clip_mmd(real: Tensor, fake: Tensor, sigma: float = 10.0) -> Tensor:
         1264.2411176571154
     """
     real, fake = feature_sets(2, real=real, fake=fake)
-    if not 0 < sigma < float("inf"):
-        raise ValueError(f"`sigma` must be positive, got {sigma}.")
-    x, y = _directions(real), _directions(fake)
-    centre = (x.sum(0) + y.sum(0)) / (len(x) + len(y))
-    x, y = x - centre, y - centre
-    # With p(u) = exp(-gamma |u|^2) the kernel is p(u) p(v) (1 + expm1(2 gamma u v)).
-    gamma = 1 / (2 * sigma**2)
-    px, py = (torch.expm1(-gamma * z.square().sum(1, keepdim=True)) for z in (x, y))
-    total = (px.mean() - py.mean()).square()
-    total = total + _gaussian_mean(x, x, px, px, gamma) + _gaussian_mean(y, y, py, py, gamma)
-    total = total - 2 * _gaussian_mean(x, y, px, py, gamma)
-    diagonal = sum(torch.expm1(2 * gamma * z.square().sum(1)).mean() for z in (x, y))
+    if not (sigma > 0 and torch.finfo(torch.float64).tiny <= sigma * sigma < math.inf):
+        raise ValueError(f"`sigma` must be positive and finite, also squared, got {sigma}.")
+    x, y = real, fake.to(real.device)
+    sums = [torch.stack([directions(part).sum(0) for part in parts(z)]).sum(0) for z in (x, y)]
+    kernel = _Gaussian(1 / (2 * sigma * sigma), (sums[0] + sums[1]) / (len(x) + len(y)))
+    squares = [torch.cat([kernel.squares(part) for part in parts(z)]) for z in (x, y)]
+    px, py = (torch.expm1(-kernel.gamma * s).mean() for s in squares)
+    total = (px - py).square()
+    for z in (x, y):
+        total = total + _sum_within(kernel, z, diagonal=True) / len(z) ** 2
+    total = total - 2 * _sum_between(kernel, x, y) / (len(x) * len(y))
+    diagonal = sum(-torch.expm1(-2 * kernel.gamma * s).mean() for s in squares)
     return 1000 * torch.where(total > 64 * _EPSILON * diagonal, total, torch.zeros_like(total))
+
+
+def directions(x: Tensor) -> Tensor:
+    """Rows of norm 1 in float64; rows of zeros stay 0."""
+    rows = x.double()
+    largest = rows.abs().amax(1, keepdim=True)
+    rows = rows / largest.where(largest > 0, 1.0)  # so that no square over- or underflows
+    norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    return rows / norm.where(norm > 0, 1.0)
+
+
+def parts(x: Tensor) -> tuple[Tensor, ...]:
+    """Blocks of rows, such that neither one nor all values of two of them are too many."""
+    return torch.split(x, max(1, min(_ENTRIES // x.shape[1], math.isqrt(_ENTRIES))))
 
 
 @dataclass(frozen=True)
 class _Polynomial:
-    """k(x, y) - k(x, c) - k(c, y) + k(c, c) of rows given as x - c and y - c.
+    """k(x, y) - k(x, c) - k(c, y) + k(c, c) of rows x and y.
 
     With t = k(c, c) before the power, a and b what x and y add to it, and w their own product, this
     is (t + a + b + w)^d - (t + a)^d - (t + b)^d + t^d, built up from d - 1 to d.
@@ -190,6 +212,7 @@ class _Polynomial:
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """All pairs, ``(N, M)``."""
+        x, y = x.double() - self.centre, y.double() - self.centre
         w = self.gamma * (x @ y.T)
         a = self.gamma * (x @ self.centre)[:, None]
         b = self.gamma * (y @ self.centre)[None, :]
@@ -206,6 +229,33 @@ class _Polynomial:
         return value
 
 
+@dataclass(frozen=True)
+class _Gaussian:
+    """The kernel of directions, less what is a constant or depends on one of them only.
+
+    With u and v the directions less the centre and p(u) = exp(-gamma |u|^2) the kernel is
+    p(u) p(v) (1 + expm1(2 gamma u v)); this is the term with expm1.
+    """
+
+    gamma: float
+    centre: Tensor
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """All pairs of rows, ``(N, M)``."""
+        u, v = directions(x) - self.centre, directions(y) - self.centre
+        norms = (u.square().sum(1)[:, None] + v.square().sum(1)).mul_(-self.gamma).exp_()
+        if self.gamma > _NARROW:
+            apart = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist")
+            values = apart.square_().mul_(-self.gamma).exp_().sub_(norms)
+        else:
+            values = (u @ v.T).mul_(2 * self.gamma).expm1_().mul_(norms)
+        return values
+
+    def squares(self, x: Tensor) -> Tensor:
+        """|u|^2 of rows, ``(N,)``."""
+        return (directions(x) - self.centre).square().sum(1)
+
+
 def _check_kernel(degree: int, gamma: float | None) -> None:
     if degree < 1 or degree != int(degree):
         raise ValueError(f"`degree` must be a whole number of at least 1, got {degree}.")
@@ -213,33 +263,24 @@ def _check_kernel(degree: int, gamma: float | None) -> None:
         raise ValueError(f"`gamma` must be positive or None, got {gamma}.")
 
 
-def _parts(x: Tensor, columns: int) -> Iterator[Tensor]:
-    yield from torch.split(x, max(1, _ENTRIES // columns))
+_Kernel = Callable[[Tensor, Tensor], Tensor]
 
 
-def _sum_within(kernel: _Polynomial, x: Tensor) -> Tensor:
-    """Sum over all pairs of different samples; those behind a block count twice."""
-    total, start = x.new_zeros(()), 0
-    for part in _parts(x, len(x)):
-        values = kernel(part, x[start:])
-        own = values[:, : len(part)]
-        total += 2 * values[:, len(part) :].sum() + own.sum() - own.diagonal().sum()
-        start += len(part)
+def _sum_between(kernel: _Kernel, x: Tensor, y: Tensor) -> Tensor:
+    total = torch.zeros((), dtype=torch.float64, device=x.device)
+    for part in parts(x):
+        for other in parts(y):
+            total += kernel(part, other).sum()
     return total
 
 
-def _directions(x: Tensor) -> Tensor:
-    rows = x.double()
-    norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows / torch.where(norm > 0, norm, torch.ones_like(norm))
-
-
-def _gaussian_mean(x: Tensor, y: Tensor, px: Tensor, py: Tensor, gamma: float) -> Tensor:
-    """Mean of p(u) p(v) expm1(2 gamma u v) over all pairs; p are given minus 1."""
-    total, start = x.new_zeros(()), 0
-    for part in _parts(x, len(y)):
-        values = torch.expm1(2 * gamma * (part @ y.T))
-        values *= (1 + px[start : start + len(part)]) * (1 + py.T)
-        total += values.sum()
-        start += len(part)
-    return total / (len(x) * len(y))
+def _sum_within(kernel: _Kernel, x: Tensor, *, diagonal: bool = False) -> Tensor:
+    """Sum over all pairs, of different samples unless `diagonal`; later blocks count twice."""
+    total = torch.zeros((), dtype=torch.float64, device=x.device)
+    blocks = parts(x)
+    for i, part in enumerate(blocks):
+        own = kernel(part, part)
+        total += own.sum() if diagonal else own.sum() - own.diagonal().sum()
+        for other in blocks[i + 1 :]:
+            total += 2 * kernel(part, other).sum()
+    return total

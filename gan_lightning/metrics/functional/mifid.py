@@ -5,8 +5,8 @@ from torch import Tensor
 
 from gan_lightning.metrics.functional._neighbours import feature_sets
 from gan_lightning.metrics.functional.frechet import frechet_distance
+from gan_lightning.metrics.functional.kernel import directions, parts
 
-_ENTRIES = 2**22  # of a block of cosines: 32 MiB
 _LEAST = 1e-14  # stands for a memorisation distance of 0, as in torchmetrics
 
 
@@ -46,27 +46,33 @@ def mifid(real: Tensor, fake: Tensor, eps: float = 0.1, ddof: int = 1) -> Tensor
         raise ValueError(f"`eps` must not be negative, got {eps}.")
     distance = frechet_distance(real, fake, ddof)
     real, fake = feature_sets(2, real=real, fake=fake)
-    s = _memorisation_distance(real, fake).to(distance)
+    s = _memorisation_distance(real.to(fake.device), fake).to(distance)
     return torch.where(s < eps, distance / s.clamp(min=_LEAST), distance)
 
 
 def _memorisation_distance(real: Tensor, fake: Tensor) -> Tensor:
     """Mean over fakes of the least 1 - |cosine| to a real; 1 where nothing has a direction."""
-    x, y = _directions(fake), _directions(real)
-    if not len(x) or not len(y):
-        return x.new_ones(())
-    total = x.new_zeros(())
-    for part in torch.split(x, max(1, _ENTRIES // len(y))):
-        cosine = part @ y.T
-        nearest = cosine.abs().argmax(1, keepdim=True)
-        sign = cosine.gather(1, nearest).sign()
-        # 1 - |cos| = |u -+ v|^2 / 2, without the cancellation: a copy is at exactly 0.
-        total += (part - sign * y[nearest[:, 0]]).square().sum() / 2
-    return total / len(x)
+    total = torch.zeros((), dtype=torch.float64, device=fake.device)
+    number = 0
+    for part in parts(fake):
+        some = directions(part[(part != 0).any(1)])
+        total += _least_distances(some, real).sum()
+        number += len(some)
+    return total / number if number else torch.ones_like(total)
 
 
-def _directions(x: Tensor) -> Tensor:
-    rows = x.double()
-    norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    directions: Tensor = (rows / norm)[norm[:, 0] > 0]
-    return directions
+def _least_distances(x: Tensor, real: Tensor) -> Tensor:
+    """Of each row of norm 1 the least 1 - |cosine| to a real, ``(N,)``."""
+    best = x.new_zeros(len(x))
+    nearest = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+    start = 0
+    for part in parts(real):
+        found, index = (x @ directions(part).T).abs().max(1)
+        nearest = torch.where(found > best, start + index, nearest)
+        best = torch.maximum(best, found)
+        start += len(part)
+    y = directions(real[nearest])
+    sign = torch.where((x * y).sum(1, keepdim=True) < 0, -1.0, 1.0)
+    # 1 - |cos| = |u -+ v|^2 / 2, without the cancellation: a copy is at exactly 0.
+    distance = (x - sign * y).square().sum(1) / 2
+    return torch.where(best > 0, distance, 1.0)  # at right angles to all, or to none

@@ -60,8 +60,8 @@ def mode_coverage(points: Tensor, centres: Tensor, std: float, radius: float = 3
     Bias: the number of modes rises with N, the reverse KL falls, by about (K - 1) / 2N towards its
     limit; the share of high quality has none. Compare numbers of the same N, 2,500 in both papers.
 
-    Source: Srivastava et al. 2017, VEEGAN (arXiv:1705.07761), Section 4.1 (r = 3); Lin et al.
-    2018, PacGAN (arXiv:1712.04086), Section 4.1, for the reverse KL.
+    Source: Srivastava et al. 2017, VEEGAN (arXiv:1705.07761), for the modes and r = 3; Lin et
+    al. 2018, PacGAN (arXiv:1712.04086), for the reverse KL.
 
     Args:
         points: Samples `(N, D)`.
@@ -118,7 +118,7 @@ def _divergence_from_uniform(counts: Tensor) -> float:
 
 
 def _spread(offsets: Tensor, mode: Tensor, counts: Tensor) -> Tensor:
-    """Standard deviation per coordinate of each mode's samples, given without its centre, `(K,)`."""
+    """Standard deviation per coordinate of each mode's samples, less its centre, `(K,)`."""
     n = counts.double()[:, None]
     zeros = offsets.new_zeros(len(counts), offsets.shape[1])
     mean = zeros.index_add(0, mode, offsets) / n

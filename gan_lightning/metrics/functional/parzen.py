@@ -78,7 +78,7 @@ def best_parzen_sigma(fake: Tensor, validation: Tensor, sigmas: Sequence[float] 
 def _log_densities(fake: Tensor, test: Tensor, sigmas: Sequence[float], name: str) -> Tensor:
     """Log-densities ``(S, M)`` of test samples for each width; distances are taken once."""
     for sigma in sigmas:
-        if not 0 < sigma * sigma < math.inf:
+        if not (sigma > 0 and 0 < sigma * sigma < math.inf):
             raise ValueError(f"`sigma` must be positive and finite, also squared, got {sigma}.")
     fake, test = feature_sets(2, **{"fake": fake, name: test})
     x = fake.double()

@@ -62,7 +62,8 @@ def multiscale_patch_swd(
     sampling noise only; sets of different size are coupled by exact quantiles. The
     authors' pixels in 0..255 give the same, by the normalisation. A constant channel stays 0.
 
-    The patches of one level of both sets are held in memory, 128 * 49 * C * 8 bytes an image.
+    The patches of one level of both sets are held in memory, 128 * 49 * C * 8 bytes an image;
+    beside them only blocks of a fixed size.
 
     Source: Karras et al. 2018, arXiv:1710.10196, section 5.
 
@@ -116,21 +117,27 @@ def _resolutions(side: int) -> tuple[int, ...]:
 def _normalised_patches(images: Tensor, level: int, levels: int, number: int, seed: int) -> Tensor:
     """Patches of one level as rows ``(N * number, C * 49)``, each channel standardised."""
     generator = torch.Generator().manual_seed(seed + 1 + level)  # the same for both sets
-    parts = [
-        _patches(_level(some, level, level == levels - 1), number, generator)
-        for some in _chunks(images)
-    ]
-    x = torch.cat(parts)  # (N * number, C, 49)
+    channels, rows = images.shape[1], 0
+    size = (len(images) * number, channels, _SIDE**2)
+    x = torch.empty(size, dtype=torch.float64, device=images.device)
+    for some in _chunks(images, number):
+        found = _patches(_level(some, level, level == levels - 1), number, generator)
+        x[rows : rows + len(found)] = found
+        rows += len(found)
     mean = x.mean((0, 2), keepdim=True)
     x -= mean
-    std = x.square().mean((0, 2), keepdim=True).sqrt()
+    # Part by part: the squares of all would be as large as x.
+    parts = torch.split(x, max(1, ENTRIES // x[0].numel()))
+    squares = torch.stack([part.square().sum((0, 2), keepdim=True) for part in parts]).sum(0)
+    std = (squares / (len(x) * _SIDE**2)).sqrt()
     flat = std <= 1e-12 * (1 + mean.abs())  # what remains of a constant channel is rounding
     x /= torch.where(flat, torch.inf, std)
     return x.flatten(1)
 
 
-def _chunks(images: Tensor) -> Iterator[Tensor]:
-    for some in torch.split(images, max(1, ENTRIES // images[0].numel())):
+def _chunks(images: Tensor, number: int) -> Iterator[Tensor]:
+    largest = images.shape[1] * max(images[0, 0].numel(), number * _SIDE**2)
+    for some in torch.split(images, max(1, ENTRIES // largest)):
         yield in_unit_range(some)
 
 

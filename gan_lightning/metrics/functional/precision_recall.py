@@ -66,15 +66,16 @@ def precision_recall(
 
 
 def realism(real: Tensor, fake: Tensor, k: int = 3) -> Tensor:
-    r"""How realistic each fake is: at least 1 within the reals' manifold, less outside.
+    r"""How realistic each fake is: at least 1 within a sphere of the denser half of the reals.
 
     .. math:: R(y) = \max_i \frac{\mathrm{NN}_k(x_i)}{\|x_i - y\|}
 
     over the reals whose radius is at most the median of the radii: reals where data are sparse have
     spheres so large that anything is realistic beside them (Kynkäänniemi et al. 2019,
-    arXiv:1904.06991, Eq. 3 and the text after it). A fake that lies on one of these reals has
-    infinite realism, whatever the radius; the paper's code instead adds 1e-6 to the distance, in
-    the unit of the features, which makes the number depend on their scale.
+    arXiv:1904.06991, Eq. 3 and the text after it). Outside of these spheres it is less than 1, also
+    within the manifold of `precision_recall`: a copy of an outlier may score low. A fake that lies
+    on one of these reals has infinite realism, whatever the radius; the paper's code instead adds
+    1e-6 to the distance, in the unit of the features, which makes the number depend on their scale.
 
     Bias: falls with growing N, since the radii shrink.
 

@@ -22,11 +22,10 @@ def wasserstein_exact(real: Tensor, fake: Tensor, p: float = 1.0) -> Tensor:
 
     (also known as the earth mover's distance for p = 1.) Solved exactly by shortest augmenting
     paths (Jonker and Volgenant 1987, Computing 38), in O(N^3) time and O(N^2) memory on the CPU:
-    1 to 20 seconds for 1,000 samples, the longer the closer the sets are to one distribution in
-    many dimensions; more than 5,000 are refused. Sets of different size N and M are brought to one
-    size by repeating every sample, lcm(N, M) / N and lcm(N, M) / M times, which changes nothing
-    about the distance; more than 2,000 after that are refused. With one feature the sets are
-    sorted, whatever their sizes.
+    1 to 20 seconds for 1,000 samples; more than 5,000 are refused. Sets of different size N and M
+    are brought to one size by repeating every sample, lcm(N, M) / N and lcm(N, M) / M times, which
+    changes nothing about the distance; more than 2,000 after that are refused. With one feature the
+    sets are sorted, whatever their sizes.
 
     In D dimensions the distance of two sets of one distribution is of order N^(-1/D): it falls
     with N, so slowly that absolute values say little; compare with a second set of reals.
