@@ -30,7 +30,8 @@ from gan_lightning.loading import load
 from gan_lightning.metrics import extractors
 from gan_lightning.metrics.base import AbstractSetMetric
 from gan_lightning.metrics.defaults import default_extractor, suite_for
-from gan_lightning.metrics.suite import MetricSuite, Score
+from gan_lightning.metrics.score import Score
+from gan_lightning.metrics.suite import MetricSuite
 from gan_lightning.runs import RunDirectory, write_atomically
 
 __all__ = ["evaluate"]
@@ -214,11 +215,12 @@ def _metric(
             f"{_CARRYING[name]} with `--extractor inception` is {name}."
         )
     known = {one: kind for one in metrics.__all__ if (kind := _kind(one)) is not None}
-    offered = [one for one, kind in known.items() if has_test or "test" not in kind.sets]
-    if name in known and name not in offered:
-        raise ValueError(f"`--metrics` must go with `--test`, held-out samples, for {name}.")
     if name not in known:
-        raise ValueError(f"`--metrics` must be of {', '.join(offered)}, got '{name}'.")
+        offered = [one for one, kind in known.items() if has_test or "test" not in kind.sets]
+        simple = [one for one in offered if one == "ClassCoverage" or not _required(known[one])]
+        raise ValueError(f"`--metrics` must be of {', '.join(simple)}, got '{name}'.")
+    if "test" in known[name].sets and not has_test:
+        raise ValueError(f"`--metrics` must go with `--test`, held-out samples, for {name}.")
     arguments = {}
     if name == "ClassCoverage":
         arguments["num_classes"] = _num_classes(extractor, sets.fake.shape)

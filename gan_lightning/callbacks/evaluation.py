@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, final
 
 import lightning
 import torch
@@ -15,48 +14,19 @@ from tqdm import tqdm
 
 from gan_lightning import __version__
 from gan_lightning.callbacks._arguments import positive
+from gan_lightning.callbacks._real_samples import ServesRealSamples, suite_of
 from gan_lightning.callbacks._trainer import callbacks_of, datamodule_of
 from gan_lightning.callbacks.recorder import RunRecorder
 from gan_lightning.families.base import AbstractGAN
 from gan_lightning.metrics.cache import RealCache, digest
-from gan_lightning.metrics.defaults import default_suite
-from gan_lightning.metrics.suite import MetricSuite, Score
+from gan_lightning.metrics.score import Score
+from gan_lightning.metrics.suite import MetricSuite
 
-__all__ = ["EvaluationCallback", "HasModes", "ServesRealSamples", "direction_of"]
+__all__ = ["EvaluationCallback", "direction_of"]
 
 _MOST = 10_000  # samples of either set, unless told otherwise
 _PROBED = 8  # real samples whose features a cache must have
 _QUIET = 3.0  # seconds before a bar appears
-
-
-@runtime_checkable
-class ServesRealSamples(Protocol):
-    """A data module that serves real samples to compare with, as all of this package do."""
-
-    @property
-    def samples(self) -> int:
-        """How many there are."""
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-
-    @property
-    def identity(self) -> Mapping[str, str | int]:
-        """Which samples these are, under "data"."""
-
-    def real_chunks(
-        self, number: int | None = None, size: int = 250, rank: int = 0, world_size: int = 1
-    ) -> Iterator[Any]:
-        """This rank's chunks of `number` samples, ``x`` or ``(x, labels)``."""
-
-
-@runtime_checkable
-class HasModes(Protocol):
-    """A mixture whose modes are known."""
-
-    centres: Tensor
-    std: float
 
 
 @final
@@ -317,12 +287,3 @@ def _generator(module: AbstractGAN) -> str:
     if module.ema_halflife is None:
         return "the trained generator"
     return f"the averaged generator (half-life {module.ema_halflife:,} images)"
-
-
-def suite_of(data: ServesRealSamples, number: int) -> MetricSuite:
-    """Choose metrics for a data module and so many samples."""
-    modes = (data.centres, data.std) if isinstance(data, HasModes) else None
-    kind = type(data).__name__
-    if kind == "SemiSupervised":  # a wrapper: the set inside says what the images are
-        kind = str(data.identity["data"]).partition("data=")[2].partition("(")[0]
-    return default_suite(kind, data.image_shape, number, modes)

@@ -31,8 +31,9 @@ from gan_lightning.metrics.parzen_log_likelihood import ParzenLogLikelihood
 from gan_lightning.metrics.perceptual_path_length import PerceptualPathLength
 from gan_lightning.metrics.precision_recall import PrecisionRecall
 from gan_lightning.metrics.realism import Realism
+from gan_lightning.metrics.score import Score
 from gan_lightning.metrics.sliced_wasserstein import SlicedWasserstein
-from gan_lightning.metrics.suite import MetricSuite, Score
+from gan_lightning.metrics.suite import MetricSuite
 from gan_lightning.metrics.vendi_score import VendiScore
 from gan_lightning.metrics.wasserstein_exact import WassersteinExact
 

@@ -29,7 +29,7 @@ class FID(FrechetDistance):
         FileNotFoundError: If there are no weights.
     """
 
-    names = ("FID",)
+    names: tuple[str, ...] = ("FID",)
 
     def __init__(
         self, *, weights: str | Path | None = None, resize: str = "tf1", **kwargs: Any
@@ -58,7 +58,7 @@ class KID(KernelDistanceSubsets):
         FileNotFoundError: If there are no weights.
     """
 
-    names = ("KID", "KID_std")
+    names: tuple[str, ...] = ("KID", "KID_std")
 
     def __init__(
         self, *, weights: str | Path | None = None, resize: str = "tf1", **kwargs: Any
@@ -87,7 +87,7 @@ class IS(InceptionScore):
         FileNotFoundError: If there are no weights.
     """
 
-    names = ("IS", "IS_std")
+    names: tuple[str, ...] = ("IS", "IS_std")
 
     def __init__(
         self, *, weights: str | Path | None = None, resize: str = "tf1", **kwargs: Any

@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
 from torch import Tensor, nn
 
+from gan_lightning.metrics._names import full_name
 from gan_lightning.metrics.base import SETS, AbstractSetMetric, Value
 from gan_lightning.metrics.canonical import FID, IS, KID
 from gan_lightning.metrics.extractors.base import AbstractExtractor
-from gan_lightning.metrics.frechet_distance import FrechetDistance
-from gan_lightning.metrics.inception_score import InceptionScore
-from gan_lightning.metrics.kernel_distance import KernelDistance, KernelDistanceSubsets
+from gan_lightning.metrics.score import Score
 
-__all__ = ["MetricSuite", "Score"]
-
-# Only numbers of the canonical network's last layer, with its own weights and the published
-# settings, carry the canonical names.
-_CANONICAL = {"FD": "FID", "KD": "KID", "KD_std": "KID_std", "CS": "IS", "CS_std": "IS_std"}
-
-
-class Score(float):
-    """A value of a metric that knows which way is better and how it was taken.
-
-    Attributes:
-        higher_is_better: None where neither direction is.
-        protocol: How it was taken: both numbers of samples, extractor, arguments.
-    """
-
-    higher_is_better: bool | None
-    protocol: str
-
-    def __new__(cls, value: float, higher_is_better: bool | None, protocol: str) -> Score:
-        """Add what the number means to the number."""
-        score = super().__new__(cls, value)
-        score.higher_is_better = higher_is_better
-        score.protocol = protocol
-        return score
-
-    def __getnewargs__(self) -> tuple[float, bool | None, str]:  # for copies and pickles
-        return float(self), self.higher_is_better, self.protocol
+__all__ = ["MetricSuite"]
 
 
 @final
@@ -105,7 +77,7 @@ class MetricSuite(nn.Module):
     @property
     def names(self) -> list[str]:
         """What `compute` calls its values."""
-        return [self.named(metric, name) for metric in self._metrics() for name in metric.names]
+        return [self._named(metric, name) for metric in self._metrics() for name in metric.names]
 
     def update(
         self,
@@ -188,16 +160,6 @@ class MetricSuite(nn.Module):
                     scores |= self._scores(metric, values, numbers, extractor)
         return {name: scores[name] for name in self.names}
 
-    def named(self, metric: AbstractSetMetric, name: str) -> str:
-        """A metric's own name of a value with the extractor in it.
-
-        ``FD`` becomes ``FD-Digits``, or ``FID``; of another layer ``FD-Inception-64``.
-        """
-        if self.extractor.canonical and name in _CANONICAL and _is_published(metric):
-            return _CANONICAL[name] + self.extractor.variant
-        layer = "" if metric.output == _usual_output(metric) else f"-{metric.output}"
-        return f"{name}-{self.extractor.name}{self.extractor.variant}{layer}"
-
     def reset(self, *, keep_real: bool = True) -> None:
         """Forget the fake samples, and the real ones too unless they are to be kept."""
         for holder in self._holders().values():
@@ -251,9 +213,12 @@ class MetricSuite(nn.Module):
         arguments = f"{type(metric).__name__}({metric.arguments()})"
         protocol = f"{arguments}, {counts}, {extractor}"
         return {
-            self.named(metric, name): Score(float(value), metric.direction(name), protocol)
+            self._named(metric, name): Score(float(value), metric.direction(name), protocol)
             for name, value in zip(metric.names, values, strict=True)
         }
+
+    def _named(self, metric: AbstractSetMetric, name: str) -> str:
+        return full_name(self.extractor, metric, name)
 
     def _metrics(self) -> list[AbstractSetMetric]:
         return [metric for metric in self.metrics if isinstance(metric, AbstractSetMetric)]
@@ -283,26 +248,6 @@ class _Store(AbstractSetMetric):
     def value(self, *sets: Tensor) -> Value:
         """Nothing: the metrics compute."""
         return ()
-
-
-def _is_published(metric: AbstractSetMetric) -> bool:
-    """Whether FID, KID or IS mean this metric of this layer with these arguments."""
-    if isinstance(metric, InceptionScore):
-        return metric.output in ("logits", "logits_unbiased")
-    if metric.output not in ("features", "2048"):
-        return False
-    if isinstance(metric, KernelDistance | KernelDistanceSubsets):
-        return (metric.degree, metric.gamma, metric.coef0) == (3, None, 1.0)
-    return isinstance(metric, FrechetDistance) and metric.ddof == 1
-
-
-def _usual_output(metric: AbstractSetMetric) -> str:
-    """The output that a metric reads unless it is told otherwise."""
-    for cls in type(metric).__mro__:
-        output = inspect.signature(cls.__init__).parameters.get("output")
-        if output is not None:
-            return str(output.default)
-    raise AssertionError("unreachable: AbstractSetMetric has it")
 
 
 def _stores(metrics: Iterable[AbstractSetMetric]) -> dict[str, nn.Module]:

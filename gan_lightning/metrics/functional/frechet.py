@@ -282,4 +282,5 @@ def _root(s: Tensor, n: int, factor: Tensor | None) -> Tensor:
     values, vectors = torch.linalg.eigh(s)
     keep = values > len(s) * _EPSILON * values[-1].clamp(min=0)
     keep[: max(0, len(s) - (n - 1))] = False  # n samples span n - 1 dimensions around their mean
-    return values[keep].sqrt()[:, None] * vectors[:, keep].T
+    root: Tensor = values[keep].sqrt()[:, None] * vectors[:, keep].T
+    return root

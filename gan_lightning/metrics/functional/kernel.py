@@ -189,12 +189,13 @@ def directions(x: Tensor) -> Tensor:
     largest = rows.abs().amax(1, keepdim=True)
     rows = rows / largest.where(largest > 0, 1.0)  # so that no square over- or underflows
     norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows / norm.where(norm > 0, 1.0)
+    unit: Tensor = rows / norm.where(norm > 0, 1.0)
+    return unit
 
 
 def parts(x: Tensor) -> tuple[Tensor, ...]:
     """Blocks of rows, such that neither one nor all values of two of them are too many."""
-    return torch.split(x, max(1, min(_ENTRIES // x.shape[1], math.isqrt(_ENTRIES))))
+    return torch.split(x, max(1, min(_ENTRIES // x.shape[1], math.isqrt(_ENTRIES // 4))))
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ class _Gaussian:
         u, v = directions(x) - self.centre, directions(y) - self.centre
         norms = (u.square().sum(1)[:, None] + v.square().sum(1)).mul_(-self.gamma).exp_()
         if self.gamma > _NARROW:
-            apart = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist")
+            apart: Tensor = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist")
             values = apart.square_().mul_(-self.gamma).exp_().sub_(norms)
         else:
             values = (u @ v.T).mul_(2 * self.gamma).expm1_().mul_(norms)
