@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import inspect
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jsonargparse import ArgumentParser
-from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.datasets.folder import IMG_EXTENSIONS
-from torchvision.transforms.functional import pil_to_tensor
 
 import gan_lightning.data
+from gan_lightning._cli.evaluation_files import has_image_suffix, image_shape, read_image, read_rows
 from gan_lightning.data.base import AbstractGANData
 from gan_lightning.families.base import AbstractGAN
 from gan_lightning.runs import RunDirectory
 
 __all__ = ["DATA_SETS", "SampleSet", "Sampled", "accepts", "open_set", "set_of_run"]
-
-_KEYS = ("samples", "images", "features", "arr_0")
-_GREY = ("1", "L", "LA")
-_16_BITS = "I;16"  # and its byte orders
 
 
 def _is_data_set(kind: object) -> bool:
@@ -128,7 +118,7 @@ class _Rows(SampleSet):
 
 class _Folder(SampleSet):
     def __init__(self, folder: Path, number: int | None) -> None:
-        files = [file for file in sorted(folder.rglob("*")) if _has_image_suffix(file)]
+        files = [file for file in sorted(folder.rglob("*")) if has_image_suffix(file)]
         if not files:
             raise FileNotFoundError(
                 f"'{folder}' must hold images ({', '.join(IMG_EXTENSIONS)}), got none."
@@ -136,9 +126,9 @@ class _Folder(SampleSet):
         drawn = _drawn(len(files), number)
         self._files = files if drawn is None else [files[i] for i in drawn.tolist()]
         name = _said(len(self._files), len(files), f"images in {folder}")
-        super().__init__(name, len(self._files), _shape(self._files[0]))
+        super().__init__(name, len(self._files), image_shape(self._files[0]))
         for file in self._files:  # from the headers alone, before anything is computed
-            if (shape := _shape(file)) != self.shape:
+            if (shape := image_shape(file)) != self.shape:
                 raise ValueError(
                     f"images of a folder must have one shape, {self.shape} as in "
                     f"{self._files[0]}, got {shape} in {file}."
@@ -146,7 +136,7 @@ class _Folder(SampleSet):
 
     def chunks(self, size: int) -> Iterator[dict[str, Tensor]]:
         for start in range(0, self.number, size):
-            images = [_read_image(file) for file in self._files[start : start + size]]
+            images = [read_image(file) for file in self._files[start : start + size]]
             yield {"samples": torch.stack(images)}
 
 
@@ -194,7 +184,7 @@ def open_set(
             f"'{source}' must be a data set ({', '.join(DATA_SETS)}), a folder of images, an .npz "
             "or a .safetensors file, got none of them."
         )
-    return _Rows(path, _read_rows(path), number)
+    return _Rows(path, read_rows(path), number)
 
 
 def set_of_run(run: RunDirectory, number: int) -> SampleSet:
@@ -247,101 +237,3 @@ def _drawn(total: int, number: int | None) -> Tensor | None:
 
 def _said(taken: int, total: int, what: str) -> str:
     return f"{total:,} {what}" if taken == total else f"{taken:,} of {total:,} {what}, drawn"
-
-
-def _has_image_suffix(file: Path) -> bool:
-    return file.suffix.lower() in IMG_EXTENSIONS
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[Image.Image]:
-    """An image of which no more than the header is read yet."""
-    try:
-        with Image.open(file) as image:
-            if image.mode in ("I", "F"):
-                raise ValueError(
-                    f"'{file}' must have 8 or 16 bits a channel, got 32 (mode {image.mode})."
-                )
-            yield image
-    except OSError as error:
-        raise ValueError(f"'{file}' must be an image, got {error}.") from error
-
-
-def _shape(file: Path) -> tuple[int, ...]:
-    with _opened(file) as image:
-        grey = image.mode in _GREY or image.mode.startswith(_16_BITS)
-        return (1 if grey else 3, image.height, image.width)
-
-
-def _read_image(file: Path) -> Tensor:
-    """An image, uint8 ``(1 or 3, H, W)``; of several frames the first."""
-    with _opened(file) as image:
-        if image.mode.startswith(_16_BITS):
-            wide = np.asarray(image).astype(np.float64)
-            return torch.from_numpy(np.rint(wide * 255 / 65535).astype(np.uint8))[None]
-        pixels: Tensor = pil_to_tensor(image.convert("L" if image.mode in _GREY else "RGB"))
-        return pixels
-
-
-def _read_rows(path: Path) -> dict[str, Tensor]:
-    """The arrays of a file that are used: "samples", or "features", "logits" or both."""
-    arrays = _arrays(path)
-    key = next((key for key in _KEYS if key in arrays), None)
-    if key is None and len(arrays) == 1:
-        key = next(iter(arrays))
-    if key is None:
-        raise ValueError(
-            f"'{path}' must hold an array named {', '.join(_KEYS)}, got {', '.join(arrays)}."
-        )
-    rows = _checked(path, key, arrays[key])
-    if rows.ndim == 4:
-        return {"samples": _images(path, rows)}
-    if key == "logits" or "logits" not in arrays:
-        return {"logits" if key == "logits" else "features": rows}
-    logits = _checked(path, "logits", arrays["logits"])
-    if len(logits) != len(rows):
-        raise ValueError(
-            f"'{path}' must hold as many rows in logits as in {key}, got {len(logits)} and "
-            f"{len(rows)}."
-        )
-    return {"features": rows, "logits": logits}
-
-
-def _checked(path: Path, key: str, rows: Tensor) -> Tensor:
-    if rows.dtype == torch.bool or rows.is_complex():
-        kind = str(rows.dtype).removeprefix("torch.")
-        raise ValueError(f"'{path}' must hold real numbers, got {kind} in the array {key}.")
-    flat = key in ("features", "logits")
-    if rows.ndim not in ((2,) if flat else (2, 4)) or not rows.numel():
-        wanted = "(N, D)" if flat else "(N, C, H, W) or (N, D)"
-        raise ValueError(
-            f"'{path}' must hold samples {wanted}, got shape {tuple(rows.shape)} in the array "
-            f"{key}."
-        )
-    return rows
-
-
-def _images(path: Path, rows: Tensor) -> Tensor:
-    if rows.dtype == torch.uint8 and rows.shape[-1] in (1, 3):
-        return rows.permute(0, 3, 1, 2)  # (N, H, W, C), as image libraries save
-    if rows.is_floating_point():
-        low, high = (float(bound) for bound in rows.aminmax())
-        if low >= 0 and high <= 1:
-            raise ValueError(
-                f"'{path}' must hold images in [-1, 1] or uint8, got floats from {low:.4g} to "
-                f"{high:.4g}, which are almost surely in [0, 1]: save 2 * x - 1, or uint8."
-            )
-    return rows
-
-
-def _arrays(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix.lower() == ".safetensors":
-            return dict(load_file(path))
-        if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return {key: torch.from_numpy(file[key]) for key in file.files}
-    except (SafetensorError, ValueError, OSError, zipfile.BadZipFile, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"'{path}' must hold arrays of numbers, got {reason}.") from error
-    raise ValueError(f"'{path}' must end in .npz or .safetensors.")

@@ -31,6 +31,7 @@ _PANELS: tuple[tuple[str, tuple[_Curve, ...]], ...] = (
     )),
     ("Diversity (samples / real)", (("diversity/pairwise", "pairwise distance", _GREEN),)),
 )  # fmt: skip
+_SHARES = (("precision", _BLUE), ("recall", _RED), ("coverage", _GREEN))
 _LOG_SCALED = {"Gradient norms"}
 _REFERENCE = {"Mean logits": 0.0, "Mean sign of the logits": 0.0, "Diversity (samples / real)": 1.0}
 
@@ -40,8 +41,8 @@ class LossPlot(Callback):
     """Draw losses.png from metrics.csv when a fit ends, in whichever way.
 
     Panels: losses, mean logits, mean signs of the logits (1 and -1: the discriminator tells all
-        samples apart), gradient
-    norms, and the diversity of samples if it was logged. The first process draws.
+    samples apart), gradient norms, and, if they were logged, the diversity of samples, Fréchet
+    distances, and precision, recall and coverage. The first process draws.
     """
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -76,7 +77,7 @@ def plot_metrics(run: RunDirectory) -> None:
     columns = {name for row in rows for name in row}
     panels = [
         (title, there)
-        for title, curves in _PANELS
+        for title, curves in (*_PANELS, *_score_panels(columns))
         if (there := [curve for curve in curves if curve[0] in columns])
     ]
     if not panels:
@@ -91,6 +92,18 @@ def plot_metrics(run: RunDirectory) -> None:
     data = io.BytesIO()
     figure.savefig(data, format="png")
     write_atomically(run.losses_plot, data.getvalue())
+
+
+def _score_panels(columns: set[str]) -> list[tuple[str, tuple[_Curve, ...]]]:
+    """Fréchet distances, each with its extractor's name, and shares between 0 and 1."""
+    distances = sorted(name for name in columns if name.startswith(("FD-", "FID")))
+    shares = tuple(
+        (name, name, colour)
+        for kind, colour in _SHARES
+        for name in sorted(columns)
+        if name.startswith(f"{kind}-")
+    )
+    return [*((name, ((name, name, _BLUE),)) for name in distances), ("Shares", shares)]
 
 
 def _draw_panel(

@@ -44,7 +44,7 @@ class FrechetDistance(AbstractSetMetric):
         1.0
     """
 
-    names = ("FD",)
+    names: tuple[str, ...] = ("FD",)
     higher_is_better = False
 
     def __init__(self, *, keep_features: bool = False, ddof: int = 1, **kwargs: Any) -> None:

@@ -25,7 +25,7 @@ class InceptionScore(AbstractSetMetric):
         kwargs: Of `AbstractSetMetric`.
     """
 
-    names = ("CS", "CS_std")
+    names: tuple[str, ...] = ("CS", "CS_std")
     sets = ("fake",)
     higher_is_better = True
 

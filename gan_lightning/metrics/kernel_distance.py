@@ -57,7 +57,7 @@ class KernelDistanceSubsets(AbstractSetMetric):
         kwargs: Of `AbstractSetMetric`.
     """
 
-    names = ("KD", "KD_std")
+    names: tuple[str, ...] = ("KD", "KD_std")
     higher_is_better = False
 
     def __init__(

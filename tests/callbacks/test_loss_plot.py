@@ -79,3 +79,13 @@ def test_a_corrupt_file_does_not_hide_the_exception(tmp_path):
     LossPlot().on_exception(fit, mlp_game(NonSaturatingGAN), RuntimeError("broken"))
     with pytest.raises(ValueError, match=r"metrics\.csv' must hold 2 numbers a line"):
         LossPlot().on_fit_end(fit, lightning.LightningModule())
+
+
+def test_scores_have_panels_of_their_own(tmp_path):
+    run = RunDirectory(tmp_path)
+    metrics = MetricsFile(run.metrics)
+    for step in (100, 200):
+        metrics.append(step, {"FD-Digits": 9.0, "recall-Digits": 0.5, "coverage-Digits": 0.4})
+    plot_metrics(run)
+    assert {BLUE, RED, GREEN} <= colours(run.losses_plot)
+    assert size(run.losses_plot) == (990, 297)  # one row: the distance, and the shares

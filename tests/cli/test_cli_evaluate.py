@@ -335,7 +335,7 @@ def test_outputs_that_cannot_be_written_are_refused_first(capsys, monkeypatch):
 
 
 def test_images_of_two_sizes_are_found_before_anything_is_computed(capsys, monkeypatch):
-    monkeypatch.setattr(command, "_suite", lambda *_: pytest.fail("too late"))
+    monkeypatch.setattr(command, "choose_suite", lambda *_: pytest.fail("too late"))
     pictures("a", digits(9))
     Image.new("L", (9, 8)).save("a/0005.png")
     said = complaint(capsys, "a", "--against=Digits")
