@@ -58,9 +58,12 @@ def evaluate(options: Namespace) -> int:
     for of, what in zip(sets, ("Real samples", "Samples", "Held-out samples"), strict=True):
         if of is None:
             continue
-        for rows in tqdm(of.chunks(_CHUNK), what, -(-of.number // _CHUNK), leave=False, delay=3.0):
+        chunks = tqdm(of.chunks(_CHUNK), what, -(-of.number // _CHUNK), leave=False, delay=3.0)
+        for i, rows in enumerate(chunks):
             here = {name: x.to(device) for name, x in rows.items()}
-            _update(suite, here, real=of is sets.real, test=of is sets.test)
+            # Numbered as during training, so that the same samples give the same numbers.
+            index = torch.arange(i * _CHUNK, i * _CHUNK + len(next(iter(here.values()))))
+            _update(suite, here, index, real=of is sets.real, test=of is sets.test)
     scores = suite.compute()
     _show(scores, sets)
     write_atomically(out, json.dumps(_report(scores, sets), indent=2) + "\n")
@@ -160,11 +163,15 @@ def _check_sets(sets: Sets) -> None:
             )
 
 
-def _update(suite: MetricSuite, rows: dict[str, Tensor], *, real: bool, test: bool) -> None:
+def _update(
+    suite: MetricSuite, rows: dict[str, Tensor], index: Tensor, *, real: bool, test: bool
+) -> None:
     if "samples" in rows:
-        suite.update(rows["samples"], real=real, test=test)
+        suite.update(rows["samples"], real=real, test=test, index=index, distinct=True)
     else:
-        suite.update_outputs(rows, real=real, test=test)
+        suite.update_outputs(
+            rows, real=real, test=test
+        )  # given digits decide, not the file's order
 
 
 def _report(scores: dict[str, Score], sets: Sets) -> dict[str, Any]:

@@ -507,3 +507,16 @@ def test_protocols_name_both_sets(run):
     sets = f", {told['fake']['name']} against {told['real']['name']}"
     assert sets.startswith(", 20 images in a against 1,797 of Digits(")
     assert all(score["protocol"].endswith(sets) for score in told["scores"].values())
+
+
+def test_a_run_has_the_scores_that_it_had_in_training(tmp_path):
+    """To the last bit: the same samples in the same order, in chunks of the same size."""
+    small = ("--model.generator.width=4", "--model.discriminator.width=4", "--data.image_size=8")
+    args = ["fit", "--config", "digits/non_saturating", "--run_dir=run", *small]
+    trainer = ("--trainer.max_steps=2", "--trainer.accelerator=cpu")
+    assert main([*args, *trainer, "--trainer.enable_model_summary=false"]) == 0
+    assert main(["evaluate", "run"]) == 0
+    last = report("run/run.json")["scores"]["last"]
+    found = {name: it["value"] for name, it in report("run/evaluation.json")["scores"].items()}
+    assert len(found) > 10
+    assert found == {name: last[name] for name in found}
