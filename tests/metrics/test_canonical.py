@@ -78,3 +78,9 @@ def test_other_weights_make_no_fid(weights):
     for seed, real in ((0, True), (1, False)):
         suite.update(images(seed), real=real)
     assert list(suite.compute()) == ["FD-Inception-unchecked"]
+
+
+@pytest.mark.usefixtures("_passes")
+def test_the_resize_mode_is_in_the_name_unless_it_is_the_published_one(weights):
+    assert metrics.FID(weights=weights).names == ("FID",)
+    assert metrics.KID(weights=weights, resize="clean").names == ("KID-clean", "KID_std-clean")
