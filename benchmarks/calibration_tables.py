@@ -52,9 +52,9 @@ def markdown(lines: list[list[str]]) -> str:
 
 def plot(curves: Curves, levels: tuple[float, ...], label: str, file: Path) -> None:
     """A panel a metric; steps at which the mean does not rise are red."""
-    figure = Figure(figsize=(12, 6.4), layout="constrained")
+    figure = Figure(figsize=(14.4, 6.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(3, 5).flat
+    axes = figure.subplots(3, 6).flat
     for axis, (name, of_seeds) in zip(axes, curves.items(), strict=False):
         for values in of_seeds:
             axis.plot(levels, values, color="#9db4c8", linewidth=0.8)
