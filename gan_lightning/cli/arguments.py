@@ -76,6 +76,20 @@ def parse_evaluate(args: Sequence[str]) -> argparse.Namespace:
         UsageError: if they cannot be understood.
     """
     parser = _Parser("evaluate", "Compare generated samples with real ones.")
+    _add_sets(parser)
+    _add_metrics(parser)
+    parser.add_argument(
+        "--out", type=Path, help="the JSON file (evaluation.json, of a run in its directory)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    options = parser.parse_args(args)
+    if options.number is not None and options.number < 2:
+        raise UsageError(f"`--number` must be at least 2, got {options.number}")
+    return options
+
+
+def _add_sets(parser: argparse.ArgumentParser) -> None:
+    """What ``evaluate`` compares."""
     parser.add_argument(
         "target",
         metavar="TARGET",
@@ -107,6 +121,10 @@ def parse_evaluate(args: Sequence[str]) -> argparse.Namespace:
         default="last",
         help="'last', the name of another file in TARGET/checkpoints, or a path (last)",
     )
+
+
+def _add_metrics(parser: argparse.ArgumentParser) -> None:
+    """How ``evaluate`` compares."""
     parser.add_argument(
         "--extractor",
         help="inception, digits, fashion_mnist, pixels or random_conv, the import path of a class, "
@@ -127,14 +145,6 @@ def parse_evaluate(args: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--metrics", help="classes of gan_lightning.metrics, separated by commas (the usual ones)"
     )
-    parser.add_argument(
-        "--out", type=Path, help="the JSON file (evaluation.json, of a run in its directory)"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
-    options = parser.parse_args(args)
-    if options.number is not None and options.number < 2:
-        raise UsageError(f"`--number` must be at least 2, got {options.number}")
-    return options
 
 
 class _Parser(argparse.ArgumentParser):

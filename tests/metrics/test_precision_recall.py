@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from prdc import compute_prdc
+from torch_fidelity.metric_prc import calculate_precision_recall_full
 
 from gan_lightning.metrics.functional.precision_recall import precision_recall, realism
 
@@ -99,3 +100,14 @@ def test_a_fake_on_a_real_has_infinite_realism():
 def test_refusals(function, k, match):
     with pytest.raises(ValueError, match=match):
         function(torch.zeros(5, 2), torch.zeros(9, 2), k)
+
+
+def test_closed_spheres_are_torch_fidelitys():
+    """Whole numbers: many samples lie on a sphere, where open ones would leave them out."""
+    random = torch.Generator().manual_seed(2)
+    # Up to 25 rows torch.cdist does without a matrix product, so that equal distances are equal.
+    real = torch.randint(0, 6, (25, 2), generator=random).double()
+    fake = torch.randint(2, 8, (20, 2), generator=random).double()
+    found = [float(value) for value in precision_recall(real, fake, 3)]
+    assert found == pytest.approx(calculate_precision_recall_full(fake, real, 3), rel=1e-6)
+    assert found != [float(value) for value in precision_recall(real, fake, 3, strict=True)]
