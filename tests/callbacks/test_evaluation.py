@@ -2,6 +2,7 @@
 
 import json
 
+import lightning
 import pytest
 import torch
 from families import cases
@@ -9,7 +10,13 @@ from lightning.pytorch.callbacks import Callback
 from support import LabelledPoints, Rows, mlp_game, points, state_of, trainer
 
 from gan_lightning import metrics, networks
-from gan_lightning.callbacks import EvaluationCallback, GANCheckpoint, RunRecorder
+from gan_lightning.callbacks import (
+    EvaluationCallback,
+    GANCheckpoint,
+    GANProgressBar,
+    RunRecorder,
+    evaluation,
+)
 from gan_lightning.data import Digits
 from gan_lightning.families import CGAN, NonSaturatingGAN
 from gan_lightning.metrics import functional
@@ -287,3 +294,23 @@ def test_a_monitor_that_never_has_a_value_is_told(tmp_path):
 def test_the_score_itself_says_which_way_is_better(tmp_path):
     follow(tmp_path, monitor="precision-points")
     assert (tmp_path / "best.ckpt").is_file()
+
+
+@pytest.mark.parametrize("quiet", [0.0, 1000.0])
+def test_a_bar_appears_only_where_an_evaluation_takes_long(monkeypatch, capsys, quiet):
+    monkeypatch.setattr(evaluation, "_QUIET", quiet)
+    callback = EvaluationCallback(number=40, suite=a_suite(), chunk=10, cache=False)
+    run = lightning.Trainer(
+        accelerator="cpu",
+        max_steps=1,
+        max_epochs=-1,
+        logger=False,
+        log_every_n_steps=1,
+        callbacks=[GANProgressBar(), callback],
+        enable_checkpointing=False,
+        enable_model_summary=False,
+    )
+    run.fit(mlp_game(NonSaturatingGAN), datamodule=points())
+    said = capsys.readouterr().err
+    assert ("Evaluation" in said) is (quiet == 0)
+    assert ("Real samples" in said) is (quiet == 0)
