@@ -157,6 +157,7 @@ class AbstractAlternatingGAN(AbstractGAN):
                 with nullcontext() if stop == n else self._without_synchronising():
                     objective = self._objective(player, x_chunk, *given_chunk)
                     self.manual_backward(objective.loss * share if share < 1 else objective.loss)
+                self.losses[player.name] = objective.loss.detach()
                 run.count(objective.counts, share)
                 if run.logging:
                     run.note(objective.scalars(player.name), share)

@@ -72,6 +72,7 @@ class AbstractGAN(lightning.LightningModule):
             functions of it; it is saved with every checkpoint.
         images_seen: Real images that D has seen, on all processes together.
         generator_stepped: Whether the last training step ended with a generator update.
+        losses: Each player's newest cost (of its last micro-batch), detached and on the device.
         run_seed: The seed of `lightning.seed_everything`, or 0 when it was not called.
         samples_per_input: Samples that D judges together: 1, or the m of a packed discriminator.
 
@@ -143,6 +144,7 @@ class AbstractGAN(lightning.LightningModule):
         self.discriminator_updates = 0
         self.images_seen = 0
         self.generator_stepped = False
+        self.losses: dict[str, Tensor] = {}
         self.run_seed = 0
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -1,0 +1,296 @@
+"""What really happened in a run, judged from outside of the monitors.
+
+The rule was written down before any threshold of a monitor was tuned; `report.py` tells what it
+decides. At each of the 50 looks at a run the following is measured, on samples and real ones that
+no monitor sees:
+
+- points: of 2,000 samples, the modes of the known mixture that have at least a fifth of their fair
+  share (of the samples of high quality, within three standard deviations of a centre), the share of
+  high quality, the reverse KL of the modes' shares, each mode's share by nearest centre;
+- images: of 500 samples, the classes with at least a fifth of their fair share by a support vector
+  machine that was fitted to held-out images only (no network, and none of the package's
+  classifiers), and the Fréchet distance to held-out images in their first 30 principal components,
+  over that of the untrained generator;
+- both: total variance over that of the data, whether samples and logits are finite, the median
+  size of the logits, P(D ranks a held-out real above a sample), P(D ranks a training sample
+  above a held-out real), the norm of G's gradient.
+
+Quality is good when points have 90 % of the modes, a reverse KL of at most 0.25 and 35 % of high
+quality, images 9 of 10 classes and a tenth of the first Fréchet distance. It is bad when points
+have under 20 % of high quality or miss more than a quarter of the modes, images have fewer than 8
+classes or more than 30 % of the first Fréchet distance.
+
+A kind of failure holds at a look when
+
+- divergence: something is not finite, the median logit is beyond 1,000, or the samples' variance is
+  beyond 1,000 times the data's;
+- mode collapse: the variance is under 5 % of the data's, or at most three quarters of the modes
+  (or 7 of 10 classes) are there though at least 30 % of the points are of high quality (the images'
+  Fréchet distance is under 60 % of the first);
+- discriminator wins: quality is bad and D ranks at least 97 % of pairs rightly;
+- generator wins: quality is bad and D ranks 35 to 65 % of pairs rightly;
+- oscillation: quality is bad, and between this look and the one before either the shares of
+  modes (classes) have moved by 0.4 in total variation, or the mean sample by 40 % of the data's
+  spread;
+- overfitting: D ranks a training sample above a held-out real in at least 65 % of pairs;
+- no progress: quality is bad and nothing else holds.
+
+A run has failed in a kind when it holds in at least 70 % of the last 30 % of the looks (for
+oscillation 50 %, since a turn has its still points; for divergence at the last one). Its onset is
+the first look, not before a tenth of the run, from which on it holds in at least 70 % of the looks
+to the end (50 % for oscillation). "No progress" counts only where nothing else does. A run is
+healthy when no kind has failed and quality is good in at least 80 % of the last 20 % of the looks.
+What is neither is undecided; it is counted and left out of both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from games import FASHION, Game, Subset, data_of
+from torch import Tensor
+
+from gan_lightning.callbacks.monitors.observation import judged
+from gan_lightning.metrics.functional import frechet_distance, mode_coverage
+
+KINDS = (
+    "mode collapse",
+    "discriminator wins",
+    "generator wins",
+    "oscillation",
+    "divergence",
+    "overfitting",
+    "no progress",
+)
+_EARLY, _LATE, _LAST = 0.1, 0.7, 0.8  # parts of a run
+_HOLDS = {"oscillation": 0.5}
+_SEED = 77
+
+
+@dataclass
+class Witness:
+    """Measures a run; knows the data, and never what monitors say.
+
+    Args:
+        game: What is played.
+    """
+
+    game: Game
+
+    def __post_init__(self) -> None:
+        train, unseen = data_of(self.game)
+        assert unseen is not None
+        self.train = train
+        self.points = self.game.data in ("ring", "grid")
+        scale = 127.5 if self.game.fault == "range" else 1.0
+        self.x_train, self.y_train = _some(train, slice(0, 1000))
+        self.x_unseen, self.y_unseen = _some(unseen, slice(256, 1256))  # monitors have the first
+        if self.points:
+            whole = train.whole if isinstance(train, Subset) else train
+            self.centres, self.std = whole.centres * scale, whole.std * scale  # type: ignore[attr-defined]
+        self.scale = scale
+        self.variance = float(self.x_unseen.double().var(0).sum())
+        self.spread = math.sqrt(self.variance)
+        self.first = math.nan  # the untrained generator's Fréchet distance
+        self.mean: Tensor | None = None
+        self.shares: Tensor | None = None
+
+    def look(self, module: Any) -> dict[str, float]:
+        """Measure now; names and numbers."""
+        n = 2000 if self.points else 500
+        labels = torch.arange(n) % 10 if module.conditional else None
+        z = module.latent(n, seed=_SEED + module.global_step)
+        found: dict[str, float] = {}
+        with torch.no_grad():
+            module.generator.eval()
+            parts = [
+                module.generate(module.generator, *pair).float()
+                for pair in zip(
+                    z.float().split(250),
+                    [None] * (n // 250) if labels is None else labels.split(250),
+                    strict=True,
+                )
+            ]
+            module.generator.train()
+        x = torch.cat(parts)
+        finite = bool(x.isfinite().all())
+        found["finite"] = float(finite)
+        if not finite:
+            return found
+        found |= self._logits(module, x, labels)
+        found["variance"] = float(x.double().var(0).sum()) / self.variance
+        found |= self._of_points(x) if self.points else self._of_images(x)
+        mean = x.double().mean(0)
+        if self.mean is not None:
+            found["shift"] = float((mean - self.mean).norm()) / self.spread
+        self.mean = mean
+        gradient = module.trainer.callback_metrics.get("grad_norm/generator")
+        if gradient is not None:
+            found["gradient"] = float(gradient)
+        return found
+
+    def _logits(self, module: Any, x: Tensor, labels: Tensor | None) -> dict[str, float]:
+        m = min(1000, len(x))
+        fake = judged(module, x[:m], None if labels is None else labels[:m])
+        given = module.conditional
+        unseen = judged(module, self.x_unseen, self.y_unseen if given else None)
+        train = judged(module, self.x_train, self.y_train if given else None)
+        every = torch.cat([fake, unseen, train])
+        return {
+            "finite": float(bool(every.isfinite().all())),
+            "logit": float(every.abs().median()),
+            "right": above(unseen, fake),
+            "memory": above(train, unseen),
+        }
+
+    def _of_points(self, x: Tensor) -> dict[str, float]:
+        coverage = mode_coverage(x, self.centres, self.std)
+        shares = coverage.counts / max(1, int(coverage.counts.sum()))
+        nearest = torch.cdist(x.double(), self.centres).argmin(1)
+        return {
+            "modes": float((shares >= 0.2 / len(shares)).double().mean()),
+            "good": coverage.high_quality,
+            "kl": min(coverage.reverse_kl, 99.0),
+            **self._moved(torch.bincount(nearest, minlength=len(shares)) / len(x)),
+        }
+
+    def _of_images(self, x: Tensor) -> dict[str, float]:
+        judge = classifier(self.game.data)
+        # Networks end in tanh, so that data of the wrong range are out of their reach; a person
+        # looks at what they show.
+        classes = judge.classes(x.clamp(-1, 1))
+        shares = torch.bincount(classes, minlength=10) / len(x)
+        distance = judge.distance(x, self.scale)
+        if math.isnan(self.first):
+            self.first = distance
+        return {
+            "modes": float((shares >= 0.02).double().mean()),
+            "distance": distance / self.first,
+            **self._moved(shares),
+        }
+
+    def _moved(self, shares: Tensor) -> dict[str, float]:
+        moved = {}
+        if self.shares is not None:
+            moved["moved"] = float((shares - self.shares).abs().sum()) / 2
+        self.shares = shares
+        return moved
+
+
+class Classifier:
+    """A support vector machine and principal components of held-out images only."""
+
+    def __init__(self, data: str) -> None:
+        from sklearn.svm import SVC
+
+        game = Game("NonSaturatingGAN", data=data, batch=32)
+        _, unseen = data_of(game)
+        assert unseen is not None
+        x, y = _some(unseen, slice(0, 3000))
+        flat = x.flatten(1).double()
+        self.machine = SVC(C=10.0).fit(flat.numpy(), y.numpy())  # type: ignore[union-attr]
+        self.mean = flat.mean(0)
+        self.axes = torch.linalg.svd(flat - self.mean, full_matrices=False)[2][:30]
+        self.real = (flat - self.mean) @ self.axes.T
+
+    def classes(self, x: Tensor) -> Tensor:
+        return torch.from_numpy(self.machine.predict(x.flatten(1).double().numpy()))
+
+    def distance(self, x: Tensor, scale: float) -> float:
+        """Fréchet distance to the held-out images, of which `scale` times are the data."""
+        shown = x.flatten(1).double()
+        if scale != 1.0:
+            shown = shown / 127.5 - 1
+        return float(frechet_distance(self.real, (shown - self.mean) @ self.axes.T))
+
+
+@cache
+def classifier(data: str) -> Classifier:
+    """The judge of a set of images."""
+    return Classifier(data)
+
+
+def above(a: Tensor, b: Tensor) -> float:
+    """P(a > b), ties counted half: the area under the ROC curve."""
+    a, b = a.double(), b.double().sort().values
+    below = torch.searchsorted(b, a, right=False) + torch.searchsorted(b, a, right=True)
+    return float(below.double().mean()) / (2 * len(b))
+
+
+def _some(data: Any, part: slice) -> tuple[Tensor, Tensor | None]:
+    chunks = list(data.real_chunks())
+    if isinstance(chunks[0], Tensor):
+        return torch.cat(chunks)[part].float(), None
+    return torch.cat([x for x, _ in chunks])[part].float(), torch.cat([y for _, y in chunks])[part]
+
+
+def holding(looks: list[Mapping[str, float]], points: bool) -> dict[str, np.ndarray]:
+    """At which looks each kind of failure holds, and at which quality is good ("good")."""
+    found: dict[str, list[bool]] = {kind: [] for kind in (*KINDS, "good")}
+    for look in looks:
+        now = {kind: False for kind in found}
+        diverged = not look["finite"] or max(look["logit"], look["variance"]) > 1000
+        now["divergence"] = diverged
+        if look["finite"]:
+            good, bad, collapsed = _quality(look, points)
+            moved = look.get("moved", 0.0) >= 0.4 or look.get("shift", 0.0) >= 0.4
+            now["good"] = good and not diverged
+            now["mode collapse"] = collapsed
+            now["discriminator wins"] = bad and look["right"] >= 0.97
+            now["generator wins"] = bad and 0.35 <= look["right"] <= 0.65
+            now["oscillation"] = bad and moved
+            now["overfitting"] = look["memory"] >= 0.65
+            now["no progress"] = bad and not any(now[kind] for kind in KINDS)
+        for kind, holds in now.items():
+            found[kind].append(holds)
+    return {kind: np.array(holds) for kind, holds in found.items()}
+
+
+def _quality(look: Mapping[str, float], points: bool) -> tuple[bool, bool, bool]:
+    """Whether it is good, whether it is bad, and whether modes are missing."""
+    alike = look["variance"] < 0.05
+    if points:
+        good = look["modes"] >= 0.9 and look["kl"] <= 0.25 and look["good"] >= 0.35
+        bad = look["good"] < 0.2 or look["modes"] < 0.75
+        collapsed = alike or (look["modes"] <= 0.75 and look["good"] >= 0.3)
+    else:
+        good = look["modes"] >= 0.9 and look["distance"] <= 0.1
+        bad = look["modes"] < 0.8 or look["distance"] > 0.3
+        collapsed = alike or (look["modes"] <= 0.7 and look["distance"] < 0.6)
+    return good, bad, collapsed
+
+
+def decide(looks: list[Mapping[str, float]], points: bool) -> tuple[str, dict[str, int]]:
+    """What a run is: "healthy", "failed" or "undecided", and the onset (a look) of each kind."""
+    holds = holding(looks, points)
+    n = len(looks)
+    onsets: dict[str, int] = {}
+    for kind in KINDS:
+        share = _HOLDS.get(kind, 0.7)
+        window = holds[kind][-1:] if kind == "divergence" else holds[kind][int(_LATE * n) :]
+        if window.mean() >= share and (kind != "no progress" or not onsets):
+            onsets[kind] = _onset(holds[kind], share)
+    if onsets:
+        return "failed", onsets
+    return ("healthy" if holds["good"][int(_LAST * n) :].mean() >= 0.8 else "undecided"), {}
+
+
+def _onset(holds: np.ndarray, share: float) -> int:
+    """The first look, not before a tenth of the run, from which on it holds nearly always."""
+    for i in range(int(_EARLY * len(holds)), len(holds)):
+        if holds[i] and holds[i:].mean() >= share:
+            return i
+    return len(holds) - 1
+
+
+def fashion_is_there() -> bool:
+    """Whether the images of Fashion-MNIST can be read."""
+    from pathlib import Path
+
+    return Path(FASHION).is_dir()

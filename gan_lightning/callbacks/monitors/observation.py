@@ -1,0 +1,139 @@
+"""What monitors look at: fresh evidence of both players, gathered every so many steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from gan_lightning.families.base import AbstractGAN
+
+__all__ = ["Observation", "judged", "observe", "sampled"]
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at a run. Everything lies on the CPU, so that a run can be looked at again later.
+
+    Attributes:
+        step: Generator updates so far.
+        samples: `(n, ...)` of the trained (not averaged) generator for the same z every time.
+        labels: Their classes `(n,)`, or None.
+        logits: D's logits by what was judged: "fake" (the samples), "real" (training samples) and
+            "heldout" (real samples that are not trained on), each `(n,)`.
+        losses: Each player's costs since the last look, one value an update.
+        rows: What the family logged since the last look, oldest first.
+        weights: Each player's largest absolute weight; NaN if one is not finite.
+    """
+
+    step: int
+    samples: Tensor
+    labels: Tensor | None = None
+    logits: Mapping[str, Tensor] = field(default_factory=dict)
+    losses: Mapping[str, Tensor] = field(default_factory=dict)
+    rows: Sequence[Mapping[str, float]] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+def sampled(module: AbstractGAN, z: Tensor, labels: Tensor | None) -> Tensor:
+    """Samples of the trained generator in evaluation mode, float32 on the CPU.
+
+    Args:
+        module: The family.
+        z: Latent codes `(n, latent_dim)`.
+        labels: Classes `(n,)`, or None.
+    """
+    network = module.generator
+    like = next(network.parameters())
+    chunks = []
+    with torch.no_grad(), _quiet(network):
+        for start in range(0, len(z), _CHUNK):
+            stop = start + _CHUNK
+            given = None if labels is None else labels[start:stop].to(like.device)
+            chunks.append(module.generate(network, z[start:stop].to(like), given).float())
+    return torch.cat(chunks).cpu()
+
+
+def judged(module: AbstractGAN, x: Tensor, labels: Tensor | None) -> Tensor:
+    """D's logits `(n,)` of samples, as in training but for dropout: batch norm sees them alone.
+
+    Args:
+        module: The family.
+        x: Samples `(n, ...)`; a packed discriminator judges them in groups and drops the rest.
+        labels: Classes `(n,)`, or None.
+    """
+    like = next(module.generator.parameters())
+    n = len(x) // module.samples_per_input * module.samples_per_input
+    given = () if labels is None else (labels[:n].to(like.device),)
+    with torch.no_grad(), _quiet(*module.discriminator_modules(), batch_norm=True):
+        logits = module.judge(*module.inputs(x[:n].to(like), *given))
+    return logits.reshape(-1).float().cpu()
+
+
+def observe(
+    module: AbstractGAN,
+    z: Tensor,
+    labels: Tensor | None,
+    real: Mapping[str, tuple[Tensor, Tensor | None]],
+    losses: Mapping[str, Sequence[Tensor]],
+    rows: Sequence[Mapping[str, float]],
+) -> Observation:
+    """Look at both players now; no random number is drawn and no buffer changed.
+
+    Args:
+        module: The family.
+        z: Latent codes `(n, latent_dim)`, the same every time.
+        labels: Their classes `(n,)` for a conditional family.
+        real: Real samples and their labels by name, for D to judge.
+        losses: Each player's costs since the last look.
+        rows: What was logged since the last look.
+    """
+    samples = sampled(module, z, labels)
+    sets = {"fake": (samples, labels), **real}
+    given = {name: y if module.conditional else None for name, (_, y) in sets.items()}
+    return Observation(
+        step=module.global_step,
+        samples=samples,
+        labels=labels,
+        logits={name: judged(module, x, given[name]) for name, (x, _) in sets.items()},
+        losses={name: torch.stack(list(v)).float().cpu() for name, v in losses.items() if v},
+        rows=tuple(rows),
+        weights=_largest(module),
+    )
+
+
+def _largest(module: AbstractGAN) -> dict[str, float]:
+    """Each player's largest absolute weight, in one wait for the device."""
+    players = {
+        "generator": module.generator_modules(),
+        "discriminator": module.discriminator_modules(),
+    }
+    largest = []
+    for modules in players.values():
+        weights = [p.detach() for network in modules for p in network.parameters()]
+        norms = torch._foreach_norm(weights, float("inf"))
+        largest.append(torch.stack([norm.float() for norm in norms]).max())  # NaN wins
+    return dict(zip(players, torch.stack(largest).tolist(), strict=True))
+
+
+@contextmanager
+def _quiet(*networks: nn.Module, batch_norm: bool = False) -> Iterator[None]:
+    """Evaluation mode, but batch norm as in training where asked; all is put back afterwards."""
+    modes = [(m, m.training) for network in networks for m in network.modules()]
+    norms = [m for m, _ in modes if isinstance(m, _BatchNorm)] if batch_norm else []
+    buffers = [(b, b.clone()) for m in norms for b in m.buffers(recurse=False)]
+    try:
+        for module, _ in modes:
+            module.training = module in norms
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for buffer, before in buffers:
+            buffer.copy_(before)

@@ -1,0 +1,152 @@
+"""Gathers observations during a fit, once for all monitors of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+
+from gan_lightning.callbacks._arguments import positive
+from gan_lightning.callbacks._batch import split_batch
+from gan_lightning.callbacks._real_samples import ServesRealSamples
+from gan_lightning.callbacks._trainer import datamodule_of
+from gan_lightning.callbacks.monitors.observation import Observation, observe
+from gan_lightning.families.base import AbstractGAN
+
+__all__ = ["Observer", "default_interval"]
+
+_SHARE, _LEAST, _MOST = 50, 20, 1000  # looks a run, and generator updates between two
+_UNLIMITED = 200
+_KEPT = 64  # rows and ...
+_COSTS = 512  # costs kept between two looks
+
+
+def default_interval(max_steps: int) -> int:
+    """Generator updates between two looks: a fiftieth of the run, within 20 and 1,000.
+
+    Args:
+        max_steps: Of the trainer; -1 is no limit.
+    """
+    if max_steps < 1:
+        return _UNLIMITED
+    return min(max(max_steps // _SHARE, _LEAST), _MOST)
+
+
+class Observer:
+    """Looks at both players at equal intervals; what happens in between is only remembered.
+
+    Between two looks each step costs two references to tensors that are there anyway, and nothing
+    waits for the device. Real samples are drawn once: the data module's `real_chunks`, or the first
+    batches of training where there is none.
+
+    Args:
+        every_n_steps: Generator updates between two looks; None takes a fiftieth of the run, within
+            20 and 1,000.
+        number: Samples at a look. Twice as many real ones are kept: one half is what samples are
+            compared with, the other what as many good samples would look like.
+        seed: Of z.
+        heldout: Real samples that are not trained on; None does without.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        every_n_steps: int | None = None,
+        number: int = 256,
+        seed: int = 0,
+        heldout: lightning.LightningDataModule | None = None,
+    ) -> None:
+        if every_n_steps is not None:
+            positive("every_n_steps", every_n_steps)
+        self.every_n_steps = every_n_steps
+        self.number = positive("number", number, least=8)
+        self.seed = seed
+        self.heldout = heldout
+        self.interval = 0  # of this fit
+        self.real: tuple[Tensor, Tensor | None] | None = None
+        self.unseen: tuple[Tensor, Tensor | None] | None = None
+        self._found: list[tuple[Tensor, Tensor | None]] = []
+        self._losses: dict[str, list[Tensor]] = {}
+        self._rows: list[Mapping[str, float]] = []
+        self._z = torch.empty(0)
+        self._labels: Tensor | None = None
+
+    def start(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
+        """Draw what stays the same for the whole fit."""
+        self.interval = self.every_n_steps or default_interval(trainer.max_steps)
+        self._z = module.latent(self.number, seed=self.seed)
+        self._labels = None
+        if module.conditional:
+            assert module.num_classes is not None  # the family has asked for it
+            self._labels = torch.arange(self.number) % module.num_classes
+        self._found, self._losses, self._rows = [], {}, []
+        data = datamodule_of(trainer)
+        self.real = self.unseen = None
+        if isinstance(data, ServesRealSamples):
+            self.real = _first(data, 2 * self.number)
+        if self.heldout is not None:
+            if not isinstance(self.heldout, ServesRealSamples):
+                raise ValueError(
+                    "`heldout` must be a data module of this package, or one with `samples`, "
+                    "`image_shape`, `identity` and `real_chunks`, got "
+                    f"{type(self.heldout).__name__}."
+                )
+            self.unseen = _first(self.heldout, self.number)
+
+    def watch(self, trainer: lightning.Trainer, module: AbstractGAN, batch: Any) -> None:
+        """Remember a training step."""
+        for name, loss in module.losses.items():
+            if name == "discriminator" or module.generator_stepped:
+                kept = self._losses.setdefault(name, [])
+                kept.append(loss)
+                del kept[:-_COSTS]
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by a connector
+        if every and module.generator_stepped and trainer.global_step % every == 0:
+            row = {k: float(v) for k, v in trainer.callback_metrics.items() if "/" in k}
+            self._rows = [*self._rows[1 - _KEPT :], row]
+        if self.real is None:
+            self._collect(batch)
+
+    def due(self, trainer: lightning.Trainer, module: AbstractGAN) -> bool:
+        """Whether it is time to look."""
+        return module.generator_stepped and trainer.global_step % self.interval == 0
+
+    def look(self, module: AbstractGAN) -> Observation:
+        """Look now, and forget what was remembered."""
+        real = {}
+        if self.real is not None:
+            x, labels = self.real
+            real["real"] = (x[: self.number], None if labels is None else labels[: self.number])
+        if self.unseen is not None:
+            real["heldout"] = self.unseen
+        observation = observe(module, self._z, self._labels, real, self._losses, self._rows)
+        self._losses, self._rows = {}, []
+        return observation
+
+    def _collect(self, batch: Any) -> None:
+        """Fill the reservoir from the batches of training."""
+        x, labels = split_batch(batch)
+        self._found.append((x.detach().float().cpu(), None if labels is None else labels.cpu()))
+        if sum(len(x) for x, _ in self._found) >= 2 * self.number:
+            self.real = _joined(self._found, 2 * self.number)
+            self._found = []
+
+
+def _first(data: ServesRealSamples, number: int) -> tuple[Tensor, Tensor | None]:
+    """So many real samples, or as many as there are."""
+    number = min(number, data.samples)
+    batches = [split_batch(batch) for batch in data.real_chunks(number)]
+    return _joined(batches, number)
+
+
+def _joined(
+    batches: list[tuple[Tensor, Tensor | None]], number: int
+) -> tuple[Tensor, Tensor | None]:
+    x = torch.cat([x for x, _ in batches])[:number]
+    labels = [y for _, y in batches if y is not None]
+    return x, torch.cat(labels)[:number] if len(labels) == len(batches) else None
