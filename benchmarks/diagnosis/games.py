@@ -151,7 +151,9 @@ def module_of(game: Game) -> Any:
         regularizers.append(R2(game.gamma))
     if game.fault == "growing":  # to a million times in the run
         own["generator_scheduler"] = lambda o: ExponentialLR(o, 1e6 ** (1 / game.steps))
-        own["discriminator_scheduler"] = lambda o: ExponentialLR(o, 1e6 ** (1 / game.steps / game.k))
+        own["discriminator_scheduler"] = lambda o: ExponentialLR(
+            o, 1e6 ** (1 / game.steps / game.k)
+        )
     elif game.decay:
         own["generator_scheduler"] = lambda o: CosineAnnealingLR(o, game.steps)
         own["discriminator_scheduler"] = lambda o: CosineAnnealingLR(o, game.steps * game.k)

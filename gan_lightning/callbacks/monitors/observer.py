@@ -70,6 +70,7 @@ class Observer:
         self.interval = 0  # of this fit
         self.real: tuple[Tensor, Tensor | None] | None = None
         self.unseen: tuple[Tensor, Tensor | None] | None = None
+        self._from_batches = False
         self._found: list[tuple[Tensor, Tensor | None]] = []
         self._losses: dict[str, list[Tensor]] = {}
         self._rows: list[Mapping[str, float]] = []
@@ -87,6 +88,7 @@ class Observer:
         self._found, self._losses, self._rows = [], {}, []
         data = datamodule_of(trainer)
         self.real = self.unseen = None
+        self._from_batches = not isinstance(data, ServesRealSamples)
         if isinstance(data, ServesRealSamples):
             self.real = _first(data, 2 * self.number)
         if self.heldout is not None:
@@ -125,8 +127,29 @@ class Observer:
         if self.unseen is not None:
             real["heldout"] = self.unseen
         observation = observe(module, self._z, self._labels, real, self._losses, self._rows)
-        self._losses, self._rows = {}, []
+        self.forget()
         return observation
+
+    def forget(self) -> None:
+        """Do as if one had looked: on the processes that do not."""
+        self._losses, self._rows = {}, []
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is remembered between two looks, and the real samples that came from batches."""
+        return {
+            "losses": {name: list(values) for name, values in self._losses.items()},
+            "rows": [dict(row) for row in self._rows],
+            "found": list(self._found),
+            "real": self.real if self._from_batches else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint, after `start`."""
+        self._losses = {name: list(values) for name, values in state["losses"].items()}
+        self._rows = [dict(row) for row in state["rows"]]
+        self._found = list(state["found"])
+        if self.real is None:
+            self.real = state["real"]
 
     def _collect(self, batch: Any) -> None:
         """Fill the reservoir from the batches of training."""

@@ -1,0 +1,1 @@
+"""Failures named while a run is young."""

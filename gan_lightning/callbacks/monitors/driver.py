@@ -1,0 +1,209 @@
+"""Looks at a run for one monitor or several, and sees to it that their verdicts are acted upon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import lightning
+import torch
+from torch import Tensor
+
+from gan_lightning.callbacks._trainer import datamodule_of
+from gan_lightning.callbacks.monitors.advice import advice
+from gan_lightning.callbacks.monitors.announce import announce, begin
+from gan_lightning.callbacks.monitors.history import History
+from gan_lightning.callbacks.monitors.observation import Observation
+from gan_lightning.callbacks.monitors.observer import Observer
+from gan_lightning.callbacks.monitors.signals import Signals
+from gan_lightning.callbacks.monitors.verdict import Finding, Verdict
+from gan_lightning.families.base import AbstractGAN
+from gan_lightning.metrics.defaults import cheap_extractor
+from gan_lightning.metrics.extractors.base import AbstractExtractor
+
+if TYPE_CHECKING:
+    from gan_lightning.callbacks.monitors.monitor import AbstractMonitor
+
+__all__ = ["Driver"]
+
+_RECOVERED = 3  # looks without a finding
+
+
+class Driver:
+    """One observer, its history, and the monitors that judge it.
+
+    The first process looks, the others hear from it, so that all act alike; what goes wrong on the
+    first one is raised on all.
+
+    Args:
+        observer: Who looks.
+        monitors: Who judges.
+        extractor: Features of images; None chooses by the data.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        monitors: Sequence[AbstractMonitor],
+        extractor: AbstractExtractor | None = None,
+    ) -> None:
+        self.observer = observer
+        self.monitors = monitors
+        self.extractor = extractor
+        self.history = History()
+        self.signals: Signals | None = None
+        self._standing: dict[str, tuple[Verdict, int]] = {}  # by monitor and kind, last look
+        self._loaded: dict[str, Any] = {}
+
+    def start(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
+        """Begin a fit, or go on with a resumed one."""
+        self.observer.start(trainer, module)
+        planned = trainer.max_steps if trainer.max_steps > 0 else None
+        self.history = History(self.observer.interval, planned)
+        self.signals, self._standing = None, {}
+        if self._loaded:
+            self._resume()
+        for monitor in self.monitors:
+            monitor.act.start(trainer, module)
+        if trainer.is_global_zero:
+            begin(trainer)
+
+    def step(self, trainer: lightning.Trainer, module: AbstractGAN, batch: Any) -> None:
+        """Remember a training step; look when it is time."""
+        self.observer.watch(trainer, module, batch)
+        if not self.observer.due(trainer, module):
+            return
+        told: tuple[list[dict[str, Any]], Exception | None] = ([], None)
+        samples = torch.empty(0)
+        if trainer.is_global_zero:
+            try:
+                seen = self.observer.look(module)
+                samples = seen.samples
+                told = ([verdict.as_dict() for verdict in self._judge(trainer, module, seen)], None)
+            except Exception as failure:  # the others wait for it
+                told = ([], failure)
+        else:
+            self.observer.forget()
+        verdicts, error = trainer.strategy.broadcast(told)
+        if error is not None:
+            raise error
+        self._act(trainer, module, [Verdict.from_dict(v) for v in verdicts], samples)
+
+    def _judge(
+        self, trainer: lightning.Trainer, module: AbstractGAN, seen: Observation
+    ) -> list[Verdict]:
+        """New verdicts, and recoveries from earlier ones."""
+        if self.signals is None and self.observer.real is not None:
+            self.signals = self._reference(trainer)
+            if "signals" in self._loaded:
+                self.signals.load_state_dict(self._loaded["signals"])
+        if self.signals is None:
+            return []  # the reservoir is not full yet
+        self.history.add(seen.step, self.signals.measure(seen))
+        verdicts = []
+        for monitor in self.monitors:
+            for finding in monitor.judge(self.history):
+                verdicts += self._new(monitor, module, finding)
+        return verdicts + self._recoveries()
+
+    def _new(
+        self, monitor: AbstractMonitor, module: AbstractGAN, finding: Finding
+    ) -> list[Verdict]:
+        """The verdict on a finding, unless it stands already."""
+        key = f"{type(monitor).__name__}/{finding.kind}"
+        now = len(self.history)
+        if key in self._standing:
+            self._standing[key] = (self._standing[key][0], now)
+            return []
+        verdict = Verdict(
+            kind=finding.kind,
+            since=finding.since,
+            evidence=finding.evidence,
+            confidence=finding.confidence,
+            note=finding.note or monitor.note(finding, module),
+            step=self.history.steps[-1],
+            monitor=type(monitor).__name__,
+            advice=advice(finding.kind, module),
+        )
+        self._standing[key] = (verdict, now)
+        return [verdict]
+
+    def _recoveries(self) -> list[Verdict]:
+        gone = []
+        for key, (verdict, look) in list(self._standing.items()):
+            if len(self.history) - look >= _RECOVERED:
+                del self._standing[key]
+                gone.append(
+                    Verdict(
+                        verdict.kind,
+                        verdict.step,
+                        (),
+                        1.0,
+                        step=self.history.steps[-1],
+                        monitor=verdict.monitor,
+                        recovered=True,
+                    )
+                )
+        return gone
+
+    def _act(
+        self,
+        trainer: lightning.Trainer,
+        module: AbstractGAN,
+        verdicts: Sequence[Verdict],
+        samples: Tensor,
+    ) -> None:
+        by_name = {type(monitor).__name__: monitor for monitor in self.monitors}
+        back_to = None
+        for verdict in verdicts:
+            if not verdict.recovered and back_to is None:  # one way back is enough
+                done = by_name[verdict.monitor].act.act(trainer, module, verdict)
+                verdict, back_to = verdict.acted(done.words), done.back_to
+            if trainer.is_global_zero:
+                announce(trainer, module, verdict, self.history, samples)
+        if back_to is not None:
+            self.history.cut(back_to)
+            self._standing = {}
+            if self.signals is not None:
+                self.signals.before = None
+        elif trainer.strategy.broadcast(not self._standing and self._grown()):
+            for monitor in self.monitors:
+                monitor.act.healthy(trainer, module)
+
+    def _grown(self) -> bool:
+        return len(self.history) > self.history.young
+
+    def _reference(self, trainer: lightning.Trainer) -> Signals:
+        assert self.observer.real is not None
+        x, labels = self.observer.real
+        extractor = self.extractor
+        if extractor is None and x.ndim == 4:
+            data = datamodule_of(trainer)
+            extractor = cheap_extractor(type(data).__name__, x.shape[1:])
+        unseen = None if self.observer.unseen is None else self.observer.unseen[0]
+        return Signals(x, labels, unseen, extractor)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What verdicts after a resume need to equal those of the uninterrupted run."""
+        signals = {} if self.signals is None else {"signals": self.signals.state_dict()}
+        return {
+            "history": self.history.state_dict(),
+            "observer": self.observer.state_dict(),
+            "standing": {key: [v.as_dict(), look] for key, (v, look) in self._standing.items()},
+            "actions": [monitor.act.state_dict() for monitor in self.monitors],
+            **signals,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint; what belongs to a fit is put in place at its start."""
+        self._loaded = dict(state)
+        for monitor, saved in zip(self.monitors, state.get("actions", []), strict=False):
+            monitor.act.load_state_dict(saved)
+
+    def _resume(self) -> None:
+        self.observer.interval = self.history.interval = self._loaded["history"]["interval"]
+        self.history.load_state_dict(self._loaded["history"])
+        self.observer.load_state_dict(self._loaded["observer"])
+        self._standing = {
+            key: (Verdict.from_dict(v), look) for key, (v, look) in self._loaded["standing"].items()
+        }
