@@ -28,7 +28,8 @@ def describe(title: str, protocol: str) -> str:
     """Markdown: a title, and how the numbers below it came about."""
     flags = _cpu("flags", "Features")
     model = " ".join(sorted(_cpu("model name"), key=str)) or platform.machine()
-    command = ["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]
+    script = Path(sys.argv[0]).resolve().relative_to(Path(__file__).resolve().parents[1])
+    command = ["python", script.as_posix(), *sys.argv[1:]]
     return "\n".join(
         [
             f"# {title}",

@@ -1,8 +1,8 @@
 """The corpus: which games are played, what each is expected to show, and which half it is in.
 
 What a configuration is *made* to show is a hope. What a run shows is decided by `truth.py`, which
-looks at it from outside. Of configurations made alike every second one is held out (0110 0110 ...), so that both
-halves have all kinds and no configuration is in both.
+looks at it from outside. Of configurations made alike one half is held out (0110 0110 ...), so that
+both halves have all kinds and no configuration is in both.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import gan_lightning
 
 # isort: split
 
@@ -48,11 +47,13 @@ class Recorder(Callback):
         self.looks: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Begin."""
         self.observer.start(trainer, pl_module)
         if not self.witness.points:
             self.witness.look(pl_module)  # of the untrained generator
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *unused: Any) -> None:
+        """Look when it is time."""
         self.observer.watch(trainer, pl_module, unused[1])
         if self.observer.due(trainer, pl_module):
             self.observations.append(self.observer.look(pl_module))

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import gan_lightning
-
 # isort: split
 
 import torch
@@ -88,6 +86,7 @@ class Subset(AbstractGANData):
         self.whole, self.part, self.fault = whole, part, fault
 
     def read(self) -> MemorySamples:
+        """Read the whole set and take the part."""
         chunks = list(self.whole.real_chunks())
         labels = None
         if isinstance(chunks[0], Tensor):
@@ -110,6 +109,7 @@ class Constant(nn.Module):
         self.network = network
 
     def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+        """The same sample for every z."""
         x: Tensor = self.network(torch.zeros_like(z), *labels)
         return x
 
@@ -133,7 +133,7 @@ def data_of(game: Game) -> tuple[AbstractGANData, AbstractGANData | None]:
         unseen = FashionMNIST(FASHION, image_size=SIZE, batch_size=b, split="test")
     if game.limit is not None or game.fault == "range":
         whole = Subset(whole, slice(0, game.limit), b, game.fault)
-    if game.fault == "range" and game.data == "fashion":
+    if game.fault == "range" and game.data != "digits":
         unseen = Subset(unseen, slice(0, None), b, game.fault)
     return whole, unseen
 

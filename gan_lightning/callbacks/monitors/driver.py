@@ -52,6 +52,7 @@ class Driver:
         self.extractor = extractor
         self.history = History()
         self.signals: Signals | None = None
+        self.verdicts: list[Verdict] = []
         self._standing: dict[str, tuple[Verdict, int]] = {}  # by monitor and kind, last look
         self._loaded: dict[str, Any] = {}
 
@@ -60,7 +61,7 @@ class Driver:
         self.observer.start(trainer, module)
         planned = trainer.max_steps if trainer.max_steps > 0 else None
         self.history = History(self.observer.interval, planned)
-        self.signals, self._standing = None, {}
+        self.signals, self._standing, self.verdicts = None, {}, []
         if self._loaded:
             self._resume()
         for monitor in self.monitors:
@@ -159,8 +160,10 @@ class Driver:
             if not verdict.recovered and back_to is None:  # one way back is enough
                 done = by_name[verdict.monitor].act.act(trainer, module, verdict)
                 verdict, back_to = verdict.acted(done.words), done.back_to
+            self.verdicts.append(verdict)
             if trainer.is_global_zero:
-                announce(trainer, module, verdict, self.history, samples)
+                real = None if self.observer.real is None else self.observer.real[0]
+                announce(trainer, module, verdict, self.history, samples, real)
         if back_to is not None:
             self.history.cut(back_to)
             self._standing = {}

@@ -68,7 +68,7 @@ class AbstractMonitor(AbstractDriven, ABC):
     """
 
     def __init__(
-        self, action: Action = "warn", patience: int = 3, observer: Observer | None = None
+        self, action: Action = "warn", patience: int = 5, observer: Observer | None = None
     ) -> None:
         super().__init__()
 

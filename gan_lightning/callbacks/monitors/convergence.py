@@ -1,0 +1,102 @@
+"""One player has won, or neither learns: samples stay bad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+
+from gan_lightning.callbacks.monitors import rules
+from gan_lightning.callbacks.monitors.actions import Action
+from gan_lightning.callbacks.monitors.history import History
+from gan_lightning.callbacks.monitors.monitor import AbstractMonitor
+from gan_lightning.callbacks.monitors.observer import Observer
+from gan_lightning.callbacks.monitors.verdict import Evidence, Finding
+
+__all__ = ["ConvergenceMonitor"]
+
+
+@final
+class ConvergenceMonitor(AbstractMonitor):
+    """Names "discriminator wins", "generator wins" and "no progress".
+
+    All three need bad samples, far from real ones and no longer coming nearer. Who has won is told
+    by the share of pairs of a real and a fake sample that D ranks rightly, which needs no threshold
+    of the logits and so serves critics as well. G's gradient against its own early past, evidence
+    only, tells vanishing gradients from others.
+
+    Args:
+        action: See `AbstractMonitor`.
+        patience: See `AbstractMonitor`.
+        observer: See `AbstractMonitor`.
+        distance: Samples are bad above this energy distance, relative to the data's spread.
+        precision: Or below this precision relative to real together with `few`.
+        few: Coverage relative to real.
+        wins: D has won above this share of rightly ranked pairs.
+        loses: G has won below this one.
+        still: No progress where samples of fixed z change less than this between two looks.
+    """
+
+    def __init__(
+        self,
+        action: Action = "warn",
+        patience: int = 5,
+        observer: Observer | None = None,
+        *,
+        distance: float = 0.15,
+        precision: float = 0.1,
+        few: float = 0.3,
+        wins: float = 0.95,
+        loses: float = 0.65,
+        still: float = 0.05,
+    ) -> None:
+        super().__init__(action, patience, observer)
+        self.distance = distance
+        self.precision = precision
+        self.few = few
+        self.wins = wins
+        self.loses = loses
+        self.still = still
+
+    def judge(self, history: History) -> Sequence[Finding]:
+        """At most one of the three."""
+        bad = rules.above(history, "distance", self.distance)
+        bad |= rules.below(history, "precision", self.precision) & rules.below(
+            history, "coverage", self.few
+        )
+        bad = np.asarray(bad & rules.grown(history))
+        if self._improving(history):
+            return []
+        proof = rules.evidence(history, "distance", self.distance, above=True)
+        right = history["right"]
+        wins = rules.above(history, "right", self.wins)
+        loses = rules.below(history, "right", self.loses)
+        rest = ~np.isnan(right) & rules.below(history, "change", self.still)
+        kinds = {
+            "discriminator wins": (wins, self._of_winner(history)),
+            "generator wins": (loses, rules.evidence(history, "right", self.loses, above=False)),
+            "no progress": (rest, rules.evidence(history, "change", self.still, above=False)),
+        }
+        for kind, (holds, more) in kinds.items():
+            found = rules.finding(history, kind, bad & holds, self.patience, more + proof)
+            if found:
+                return found
+        return []
+
+    def _of_winner(self, history: History) -> list[Evidence]:
+        early = history["gradient"][: history.young]
+        early = early[np.isfinite(early)]
+        proof = rules.evidence(history, "right", self.wins, above=True)
+        if len(early):
+            proof += rules.evidence(history, "gradient", 0.1 * float(early.max()), above=False)
+        return proof
+
+    def _improving(self, history: History) -> bool:
+        """Whether the distance falls by a fifth, or precision rises, within twice the patience."""
+        looks = self.patience + 1
+        values = history["distance"]
+        if len(values) < 2 * looks:
+            return False
+        new, old = np.nanmedian(values[-looks:]), np.nanmedian(values[-2 * looks : -looks])
+        return bool(new < 0.8 * old) or rules.rising(history, "precision", looks, 1.25)

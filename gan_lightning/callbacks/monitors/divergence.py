@@ -1,0 +1,91 @@
+"""Divergence: numbers that are not finite any more, or explode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+import torch
+
+from gan_lightning.callbacks.monitors import rules
+from gan_lightning.callbacks.monitors.actions import Action
+from gan_lightning.callbacks.monitors.history import History
+from gan_lightning.callbacks.monitors.monitor import AbstractMonitor
+from gan_lightning.callbacks.monitors.observer import Observer
+from gan_lightning.callbacks.monitors.rules import Holds
+from gan_lightning.callbacks.monitors.verdict import Finding
+from gan_lightning.families.base import AbstractGAN
+
+__all__ = ["DivergenceMonitor"]
+
+
+@final
+class DivergenceMonitor(AbstractMonitor):
+    """Names "divergence": NaN, infinity, exploding logits, gradients, weights or samples.
+
+    Every step counts: each player's costs since the last look are looked at together, so that the
+    device is waited for once a look. What explodes is told by its own past.
+
+    Args:
+        action: See `AbstractMonitor`.
+        patience: Looks at which something must explode; NaN and infinity are believed at once.
+        observer: See `AbstractMonitor`.
+        logit: Explodes above this median size of the logits.
+        factor: Logits and weights explode at so many times their median of the young run.
+        extent: Samples explode at so many times the largest real value.
+    """
+
+    def __init__(
+        self,
+        action: Action = "warn",
+        patience: int = 2,
+        observer: Observer | None = None,
+        *,
+        logit: float = 500.0,
+        factor: float = 1000.0,
+        extent: float = 100.0,
+    ) -> None:
+        super().__init__(action, patience, observer)
+        self.logit = logit
+        self.factor = factor
+        self.extent = extent
+
+    def judge(self, history: History) -> Sequence[Finding]:
+        """What is not finite, or else what explodes."""
+        broken = rules.below(history, "finite", 1.0)
+        for name in ("loss_generator", "loss_discriminator", "weights_generator"):
+            if name in history:
+                broken |= ~np.isfinite(history[name])
+        broken |= ~np.isfinite(history["weights_discriminator"])
+        proof = rules.evidence(history, "finite", 1.0, above=False)
+        found = rules.finding(history, "divergence", broken, 1, proof)
+        if found:
+            return found
+        exploding = rules.above(history, "logit", self.logit) | rules.above(
+            history, "extent", self.extent
+        )
+        proof = rules.evidence(history, "logit", self.logit, above=True)
+        proof += rules.evidence(history, "extent", self.extent, above=True)
+        for name in ("weights_generator", "weights_discriminator"):
+            exploding |= self._exploding(history, name)
+            early = history[name][: history.young]
+            if np.isfinite(early).any():
+                limit = self.factor * float(np.nanmedian(early))
+                proof += rules.evidence(history, name, limit, above=True)
+        exploding = np.asarray(exploding & rules.grown(history))
+        return rules.finding(history, "divergence", exploding, self.patience, proof)
+
+    def _exploding(self, history: History, name: str) -> Holds:
+        early = history[name][: history.young]
+        early = early[np.isfinite(early)]
+        if not len(early):
+            return np.zeros(len(history), dtype=bool)
+        return rules.above(history, name, self.factor * float(np.median(early)))
+
+    def note(self, finding: Finding, module: AbstractGAN) -> str:
+        """Name the first tensor that is not finite."""
+        for name, tensor in module.state_dict().items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                return f"First tensor that is not finite: `{name}`"
+        return ""

@@ -1,0 +1,88 @@
+"""All monitors at once, with one look for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import lightning
+
+from gan_lightning.callbacks.monitors.actions import Action
+from gan_lightning.callbacks.monitors.convergence import ConvergenceMonitor
+from gan_lightning.callbacks.monitors.divergence import DivergenceMonitor
+from gan_lightning.callbacks.monitors.driver import Driver
+from gan_lightning.callbacks.monitors.mode_collapse import ModeCollapseMonitor
+from gan_lightning.callbacks.monitors.monitor import AbstractDriven, AbstractMonitor
+from gan_lightning.callbacks.monitors.observer import Observer
+from gan_lightning.callbacks.monitors.oscillation import OscillationMonitor
+from gan_lightning.callbacks.monitors.overfitting import OverfittingMonitor
+from gan_lightning.callbacks.monitors.verdict import Verdict
+from gan_lightning.metrics.extractors.base import AbstractExtractor
+
+__all__ = ["FailureMonitors"]
+
+
+@final
+class FailureMonitors(AbstractDriven):
+    """Names failures of a run while it is young: collapse, a winner, oscillation, divergence.
+
+    A verdict says which failure, since when, on what evidence, and what to try. It is printed,
+    written to events.jsonl of the run directory with a picture of that moment, and sent as an alert
+    to Weights & Biases. All monitors share one look at the players, so that the whole set costs
+    little more than one of them.
+
+    Args:
+        action: What a verdict leads to: "warn", "stop", "rollback", an action, or a callable that
+            is given trainer, module and verdict; for all monitors that are not given.
+        every_n_steps: Generator updates between two looks; None takes a fiftieth of the run, within
+            20 and 1,000.
+        number: Samples at a look.
+        heldout: Real samples that are not trained on; without them nobody tells overfitting.
+        extractor: Features of images; None takes the package's classifier for digits and clothes,
+            random convolutions for other images.
+        seed: Of the samples' z.
+        monitors: Which ones, with thresholds and actions of their own; None takes all five. Their
+            own observers are not used.
+
+    Attributes:
+        verdicts: What was said in this fit, oldest first.
+
+    Raises:
+        ValueError: If an argument is out of range, or two monitors are of one class.
+
+    Example:
+        >>> monitors = FailureMonitors(action="stop")
+        >>> [type(monitor).__name__ for monitor in monitors.monitors][:2]
+        ['DivergenceMonitor', 'ModeCollapseMonitor']
+    """
+
+    def __init__(
+        self,
+        action: Action = "warn",
+        every_n_steps: int | None = None,
+        number: int = 256,
+        heldout: lightning.LightningDataModule | None = None,
+        extractor: AbstractExtractor | None = None,
+        seed: int = 0,
+        monitors: Sequence[AbstractMonitor] | None = None,
+    ) -> None:
+        super().__init__()
+        if monitors is None:
+            monitors = [
+                DivergenceMonitor(action),
+                ModeCollapseMonitor(action),
+                OverfittingMonitor(action),
+                ConvergenceMonitor(action),
+                OscillationMonitor(action),
+            ]
+        classes = [type(monitor).__name__ for monitor in monitors]
+        if not classes or len(set(classes)) < len(classes):
+            raise ValueError(f"`monitors` must be of different classes, got {classes}.")
+        self.monitors = list(monitors)
+        observer = Observer(every_n_steps, number, seed, heldout)
+        self.driver = Driver(observer, self.monitors, extractor)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What was said in this fit, oldest first."""
+        return list(self.driver.verdicts)

@@ -1,0 +1,90 @@
+"""What the rules of all monitors are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_lightning.callbacks.monitors.history import History
+from gan_lightning.callbacks.monitors.signals import MEANINGS
+from gan_lightning.callbacks.monitors.verdict import Evidence, Finding
+
+__all__ = ["above", "below", "evidence", "finding", "grown", "rising"]
+
+Holds = NDArray[np.bool_]
+
+
+def below(history: History, name: str, threshold: float) -> Holds:
+    """At which looks a signal lies below a threshold; never where it is missing."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(history[name] < threshold)
+
+
+def above(history: History, name: str, threshold: float) -> Holds:
+    """At which looks a signal lies above a threshold; never where it is missing."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(history[name] > threshold)
+
+
+def grown(history: History) -> Holds:
+    """At which looks the run is not young any more: early on noise is no failure."""
+    return np.arange(len(history)) >= history.young
+
+
+def rising(history: History, name: str, looks: int, by: float) -> bool:
+    """Whether the median of a signal over so many looks is by a factor above that of those before.
+
+    A run that is still getting better has not failed yet.
+    """
+    values = history[name]
+    if len(values) < 2 * looks:
+        return False
+    new, old = values[-looks:], values[-2 * looks : -looks]
+    if not (np.isfinite(new).any() and np.isfinite(old).any()):
+        return False
+    return bool(np.nanmedian(new) > by * np.nanmedian(old))
+
+
+def finding(
+    history: History, kind: str, holds: Holds, patience: int, proof: Sequence[Evidence]
+) -> list[Finding]:
+    """A finding, if a rule holds now and has held at `patience` of the last looks.
+
+    One look of `patience + 1` may be missing, as at a turning point.
+
+    Args:
+        history: Of the run.
+        kind: Of failure.
+        holds: At which looks the rule holds, `(looks,)`.
+        patience: Looks at which it must.
+        proof: The signals behind it.
+    """
+    if not len(holds) or not holds[-1] or holds[-patience - 1 :].sum() < patience:
+        return []
+    start = len(holds) - 1
+    while start > 0 and (holds[start - 1] or (start > 1 and holds[start - 2])):
+        start -= 1
+    if not holds[start]:
+        start += 1
+    confidence = float(holds[start:].mean())
+    known = tuple(replace(e, was=_before(history, e.signal, start)) for e in proof)
+    return [Finding(kind, history.steps[start], known, confidence)]
+
+
+def _before(history: History, name: str, start: int) -> float | None:
+    """The median of a signal before a failure began, None without two looks."""
+    values = history[name][:start]
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) >= 2 else None
+
+
+def evidence(history: History, name: str, threshold: float, above: bool) -> list[Evidence]:
+    """A signal with its threshold; nothing where it is missing."""
+    value = history.last(name)
+    if math.isnan(value):
+        return []
+    return [Evidence(name, value, threshold, above, words=MEANINGS[name])]
