@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import gan_lightning  # noqa: F401  # before lightning
+
 # isort: split
 
 import torch

@@ -16,11 +16,12 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gan_lightning  # noqa: F401  # before lightning
 
 # isort: split
 
 import torch
-from configurations import SEEDS, Configuration, configurations
+from configurations import Configuration, configurations
 from games import Game
 from truth import add_later, decide
 
@@ -66,7 +67,7 @@ class Recorded:
 def recorded(folder: Path = FOLDER) -> Iterator[Recorded]:
     """All runs that were played so far."""
     for configuration in configurations():
-        for seed in range(SEEDS):
+        for seed in configuration.seeds:
             path = folder / f"{configuration.name}-{seed}.pt"
             cache = folder / f"{configuration.name}-{seed}.signals"
             if not path.exists():

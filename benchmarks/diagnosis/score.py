@@ -97,6 +97,12 @@ def main() -> None:
     print(f"false alarms {sum(bool(j.said) for j in healthy)}/{len(healthy)}")
     print(f"median delay {delays[len(delays) // 2] if delays else None}")
     print(f"collapse before half {len(half)}/{len(late)}")
+    kinds = sorted({kind for j in failed for kind in j.run.onsets})
+    for kind in kinds:
+        true = [j for j in failed if kind in j.run.onsets]
+        named = [j for j in every if kind in dict(j.said)]
+        both = sum(kind in dict(j.said) for j in true)
+        print(f"  {kind}: named {both} of {len(true)}; true in {both} of {len(named)} named")
     for j in every:
         bad = (j.run.state == "failed" and not j.right) or (j.run.state == "healthy" and j.said)
         if bad or j.run.state == "undecided":

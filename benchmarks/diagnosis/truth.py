@@ -25,29 +25,33 @@ A kind of failure holds at a look when
 - divergence: something is not finite, the median logit is beyond 1,000, or samples are
   farther from the data's mean than 30 times the data's spread (in the quadratic mean);
 - mode collapse: the variance is under 5 % of the data's, or points lie near at most half of the
-  centres (a fifth of the fair share by nearest centre, whatever their quality), or at most three
-  quarters of the modes (or 7 of 10 classes) are there though at least 30 % of the points are of
-  high quality (the images' Fréchet distance is under 60 % of the first);
+  centres (a fifth of the fair share by nearest centre, whatever their quality) and yet D ranks
+  under 90 % of pairs rightly, or at most three quarters of the modes (or 7 of 10 classes) are there
+  though at least 30 % of the points are of high quality (the images' Fréchet distance is under 60 %
+  of the first);
 - discriminator wins: quality is bad and D ranks at least 97 % of pairs rightly;
 - generator wins: quality is bad and D ranks at most 65 % of pairs rightly;
 - oscillation: quality is bad, and between this look and the one before either the shares of
   modes (classes) have moved by 0.4 in total variation, or the mean sample by 40 % of the data's
   spread; and over the last five looks the mean sample has come back a quarter of its way;
 - overfitting: D ranks a training sample above a held-out real in at least 65 % of pairs;
-- no progress: quality is bad and nothing else holds.
+- no progress: quality is bad, and samples of the same z have changed by less than 20 % of the
+  data's spread since the first look.
 
 A run has failed in a kind when it holds in at least 70 % of the last 30 % of the looks (for
 oscillation 50 %, since a turn has its still points; for divergence at the last one). Its onset is
 the first look, not before a tenth of the run, from which on it holds in at least 70 % of the looks
-to the end (50 % for oscillation). "No progress" counts only where nothing else does. A run is
-healthy when no kind has failed and quality is good in at least 80 % of the last 20 % of the looks.
+to the end (50 % for oscillation). A run may have failed in several kinds. A run is healthy
+when no kind has failed and quality is good in at least 80 % of the last 20 % of the looks.
 What is neither is undecided; it is counted and left out of both.
 
 Three things were amended after a look at the labels of the first seed's runs, before there was any
 rule of a monitor: points near few centres, but too far for high quality, were no collapse; a D that
 ranks most samples above real ones had not lost; samples that fly off were called an oscillation.
-One more after the first trial of the rules on the tuning half: samples that fly off all together
-were no divergence, because their variance stays small.
+Three more after the first trials of the rules on the tuning half: samples that fly off all together
+were no divergence, because their variance stays small; points near few centres were called a
+collapse also where D had won; a generator that had never moved was called collapsed only, and "no
+progress" was what had no other name.
 """
 
 from __future__ import annotations
@@ -242,7 +246,7 @@ def _some(data: Any, part: slice) -> tuple[Tensor, Tensor | None]:
 def add_later(
     looks: list[dict[str, float]], samples: list[Tensor], real: Tensor, game: Game
 ) -> None:
-    """What needs several looks, or recorded samples: "turn", "far" and, for points, "near".
+    """What needs several looks, or recorded samples: "turn", "far", "drift", for points "near".
 
     Args:
         looks: Of the witness; changed in place.
@@ -260,6 +264,8 @@ def add_later(
         steps = [float((b - a).norm()) for a, b in pairwise(means[max(0, i - 4) : i + 1])]
         if len(steps) == 4 and 0 < sum(steps) < math.inf:
             look["turn"] = float((means[i] - means[i - 4]).norm()) / sum(steps)
+        drift = (x.double() - samples[0].double()).flatten(1).norm(dim=1).mean()
+        look["drift"] = float(drift) / spread
         look["far"] = float((x.flatten(1).double() - centre).square().sum(1).mean().sqrt()) / spread
         if game.data in ("ring", "grid") and bool(x.isfinite().all()):
             centres = whole.centres * scale
@@ -284,7 +290,7 @@ def holding(looks: list[Mapping[str, float]], points: bool) -> dict[str, np.ndar
             now["generator wins"] = bad and look["right"] <= 0.65
             now["oscillation"] = bad and moved and look.get("turn", 0.0) <= 0.75
             now["overfitting"] = look["memory"] >= 0.65
-            now["no progress"] = bad and not any(now[kind] for kind in KINDS)
+            now["no progress"] = bad and look.get("drift", 1.0) < 0.2
         for kind, holds in now.items():
             found[kind].append(holds)
     return {kind: np.array(holds) for kind, holds in found.items()}
@@ -296,7 +302,7 @@ def _quality(look: Mapping[str, float], points: bool) -> tuple[bool, bool, bool]
     if points:
         good = look["modes"] >= 0.9 and look["kl"] <= 0.25 and look["good"] >= 0.35
         bad = look["good"] < 0.2 or look["modes"] < 0.75
-        near = look.get("near", 1.0) <= 0.5
+        near = look.get("near", 1.0) <= 0.5 and look["right"] < 0.9
         collapsed = alike or near or (look["modes"] <= 0.75 and look["good"] >= 0.3)
     else:
         good = look["modes"] >= 0.9 and look["distance"] <= 0.1
@@ -313,7 +319,7 @@ def decide(looks: list[Mapping[str, float]], points: bool) -> tuple[str, dict[st
     for kind in KINDS:
         share = _HOLDS.get(kind, 0.7)
         window = holds[kind][-1:] if kind == "divergence" else holds[kind][int(_LATE * n) :]
-        if window.mean() >= share and (kind != "no progress" or not onsets):
+        if window.mean() >= share:
             onsets[kind] = _onset(holds[kind], share)
     if onsets:
         return "failed", onsets
