@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint format benchmarks clean
+.PHONY: demo test lint format notebooks benchmarks clean
 
 demo: $(INSTALLED)  ## Train a DCGAN on handwritten digits and show where the pictures are
 	$(BIN)/gan-lightning fit --config digits/dcgan
@@ -18,6 +18,9 @@ lint: $(INSTALLED)  ## Style and types
 format: $(INSTALLED)  ## Mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+notebooks: $(INSTALLED)  ## Execute the notebooks in full and keep what they show (minutes)
+	$(BIN)/python notebooks/execute.py
 
 benchmarks: $(INSTALLED)  ## Measure again what the tables under benchmarks/results say
 	$(BIN)/python benchmarks/throughput.py

@@ -15,7 +15,7 @@ from typing import Any, final
 
 import yaml
 
-__all__ = ["MetricsFile", "RunDirectory", "write_atomically"]
+__all__ = ["MetricsFile", "RunDirectory", "parse_events", "plain_json", "write_atomically"]
 
 _STEP = "step"
 
@@ -118,7 +118,7 @@ class RunDirectory:
         Args:
             content: plain types; numbers that JSON cannot hold (NaN, infinities) become ``null``.
         """
-        text = json.dumps(_finite(content), indent=2, allow_nan=False)
+        text = json.dumps(plain_json(content), indent=2, allow_nan=False)
         write_atomically(self.run_json, text + "\n")
 
     def read_metrics(self) -> list[dict[str, float]]:
@@ -134,6 +134,20 @@ class RunDirectory:
         """
         self._require(self.metrics)
         return MetricsFile(self.metrics).read()
+
+    def read_events(self) -> list[dict[str, Any]]:
+        """Read ``events.jsonl``.
+
+        Returns:
+            What the monitors said, oldest first; nothing of a run about which they said nothing.
+
+        Raises:
+            FileNotFoundError: if there is no such folder.
+            ValueError: if a line other than a torn last one is not a JSON object.
+        """
+        if self.path.is_dir() and not self.events.exists():
+            return []
+        return parse_events(self.events, self._read(self.events))
 
     def _read(self, file: Path) -> str:
         self._require(file)
@@ -288,11 +302,36 @@ def _mapping(file: Path, content: Any) -> dict[str, Any]:
     return content
 
 
-def _finite(content: Any) -> Any:
+def parse_events(file: Path, text: str) -> list[dict[str, Any]]:
+    """Read the lines of an ``events.jsonl``.
+
+    Args:
+        file: where the text is from, for the sentence of an error.
+        text: one JSON object a line; a last line without an end, torn by a crash, is passed over.
+
+    Raises:
+        ValueError: if a whole line is not a JSON object.
+    """
+    events = []
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            event = None
+        if not isinstance(event, dict):
+            raise ValueError(
+                f"'{file}' must hold a JSON object a line, got {line[:80]!r} in line {number}."
+            )
+        events.append(event)
+    return events
+
+
+def plain_json(content: Any) -> Any:
+    """Copy plain types as JSON can hold them: NaN and the infinities become None."""
     if isinstance(content, Mapping):
-        return {str(key): _finite(value) for key, value in content.items()}
+        return {str(key): plain_json(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [plain_json(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content

@@ -246,8 +246,9 @@ FAILING_IMAGES: dict[str, list[dict[str, Any]]] = {
         FASHION | HINGE | {"lr": (2e-2, 5e-4), "spectral": True},
     ],
     "discriminator wins": [
-        DIGITS | NS | RANGE,
-        FASHION | LS | RANGE,
+        # Images of the wrong range are refused before the first step, so they are not here.
+        DIGITS | MINIMAX | {"lr": (2e-5, 5e-3), "batch_norm": False, "k": 5, "steps": 500},
+        FASHION | NS | {"lr": (1e-6, 2e-3), "batch_norm": False, "steps": 800},
         FASHION | MINIMAX | {"lr": (5e-5, 5e-3), "batch_norm": False, "k": 2, "steps": 800},
         DIGITS | MINIMAX | {"lr": (5e-5, 5e-3), "batch_norm": False, "k": 2, "steps": 800},
         DIGITS | NS | {"kernel": 1},

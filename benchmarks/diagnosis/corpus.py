@@ -82,7 +82,7 @@ def play(configuration: Configuration, seed: int) -> dict[str, Any]:
     )
     began = time.process_time()
     trainer.fit(module, data)
-    small = torch.float32 if recorder.witness.points or game.fault == "range" else torch.float16
+    small = torch.float32 if recorder.witness.points else torch.float16
     observer = recorder.observer
     return {
         "seconds": time.process_time() - began,

@@ -50,7 +50,7 @@ class Game:
         batch_norm: Whether D has batch norm (images).
         kernel: Side of the convolutions' kernels (images); 4 is DCGAN, others have plain networks
             without any normalisation.
-        fault: A bug: "constant" (G forgets z), "range" (data 127.5 times too large), "growing"
+        fault: A bug: "constant" (G forgets z), "range" (points 127.5 times too large), "growing"
             (learning rates grow instead of falling).
         limit: Only so many training samples; None takes all.
         own: Other arguments of the family.
@@ -97,7 +97,7 @@ class Subset(AbstractGANData):
             x = torch.cat([x for x, _ in chunks])[self.part]
             labels = torch.cat([y for _, y in chunks])[self.part]
         if self.fault == "range":
-            x = (x + 1) * 127.5 if x.ndim == 4 else x * 127.5
+            x = x * 127.5
         elif x.ndim == 4:
             x = ((x + 1) * 127.5).round().byte()
         return MemorySamples(x, labels)

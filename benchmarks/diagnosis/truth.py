@@ -106,7 +106,6 @@ class Witness:
         if self.points:
             whole = train.whole if isinstance(train, Subset) else train
             self.centres, self.std = whole.centres * scale, whole.std * scale  # type: ignore[attr-defined]
-        self.scale = scale
         self.variance = float(self.x_unseen.double().var(0).sum())
         self.spread = math.sqrt(self.variance)
         self.first = math.nan  # the untrained generator's Fréchet distance
@@ -174,11 +173,9 @@ class Witness:
 
     def _of_images(self, x: Tensor) -> dict[str, float]:
         judge = classifier(self.game.data)
-        # Networks end in tanh, so that data of the wrong range are out of their reach; a person
-        # looks at what they show.
-        classes = judge.classes(x.clamp(-1, 1))
+        classes = judge.classes(x)
         shares = torch.bincount(classes, minlength=10) / len(x)
-        distance = judge.distance(x, self.scale)
+        distance = judge.distance(x)
         if math.isnan(self.first):
             self.first = distance
         return {
@@ -215,12 +212,9 @@ class Classifier:
         """The class of each image, `(N,)`."""
         return torch.from_numpy(self.machine.predict(x.flatten(1).double().numpy()))
 
-    def distance(self, x: Tensor, scale: float) -> float:
-        """Fréchet distance to the held-out images, of which `scale` times are the data."""
-        shown = x.flatten(1).double()
-        if scale != 1.0:
-            shown = shown / 127.5 - 1
-        return float(frechet_distance(self.real, (shown - self.mean) @ self.axes.T))
+    def distance(self, x: Tensor) -> float:
+        """Fréchet distance to the held-out images."""
+        return float(frechet_distance(self.real, (x.flatten(1).double() - self.mean) @ self.axes.T))
 
 
 @cache

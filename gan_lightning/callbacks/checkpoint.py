@@ -16,12 +16,14 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from gan_lightning.callbacks._arguments import positive
 from gan_lightning.callbacks._atomic import AtomicCheckpointIO, link_or_copy, sweep
+from gan_lightning.callbacks._finite import not_finite
 from gan_lightning.callbacks._interrupt import DeferredInterrupt
 from gan_lightning.callbacks._run_directory import run_directory
 from gan_lightning.callbacks.evaluation import direction_of
 from gan_lightning.families.base import AbstractGAN
 
 _NUMBERED = re.compile(r"step=\d+\.ckpt")
+_REMEMBERED = 10_000  # steps of checkpoints
 _AGREE_EVERY = 20  # batches between two agreements of several processes on clock and Ctrl-C
 
 
@@ -38,7 +40,8 @@ class GANCheckpoint(Checkpoint):
     game's.
 
     Files: `step=<generator updates>.ckpt`, the newest `keep` of them, `last.ckpt`, the newest, and
-    with `monitor` `best.ckpt`, the one of the best score.
+    with `monitor` `best.ckpt`, the one of the best score. None is written of weights that are not
+    finite, so that after a divergence `last.ckpt` is one to go on from.
 
     Args:
         directory: Folder for the files; None takes `checkpoints/` of the run directory.
@@ -50,6 +53,12 @@ class GANCheckpoint(Checkpoint):
             better than ever before, what it was taken of becomes `best.ckpt`.
         mode: Whether a low or a high score is good, "min" or "max"; None asks the
             `EvaluationCallback` whose score it is.
+
+    Attributes:
+        best: The best score so far, or None.
+        steps: Generator updates at which checkpoints of the run's own past were written, ascending.
+            A callback that goes back in time forgets those that it leaves behind, and puts them
+            back after a resume.
 
     Raises:
         ValueError: When an interval or `keep` is out of range, or, at the start of a run that
@@ -80,12 +89,24 @@ class GANCheckpoint(Checkpoint):
         self.keep = keep
         self.monitor = monitor
         self.mode = mode
-        self.best: float | None = None  # the best score so far
+        self.best: float | None = None
+        self.steps: list[int] = []
+        self._held: int | None = None  # a step whose file is not deleted
+        self._warned = False
         self._folder = Path()
         self._began = False  # an error before training has nothing to save
         self._interrupt = DeferredInterrupt()
         self._saved_at = -1  # D updates
         self._clock = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are; known from `setup` on."""
+        return self._folder
+
+    def hold(self, step: int) -> None:
+        """Do not delete the file of a step in this fit, beside the newest `keep`; one at a time."""
+        self._held = step
 
     def setup(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
@@ -93,6 +114,7 @@ class GANCheckpoint(Checkpoint):
         """Find the folder; replace Lightning's way of writing files."""
         if stage != "fit" or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
+        self.steps = []
         self._folder = self.directory or run_directory(trainer).checkpoints
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO()
@@ -114,6 +136,7 @@ class GANCheckpoint(Checkpoint):
         self._clock = time.monotonic()
         self._saved_at = _updates(pl_module)
         self._began = True
+        self._held, self._warned = None, False
         self._interrupt.install()
 
     def on_train_batch_end(
@@ -183,6 +206,8 @@ class GANCheckpoint(Checkpoint):
             return
         if trainer.world_size > 1:
             return  # processes need not fail together, and saving would wait for all of them
+        if not self._finite(trainer, pl_module):
+            return
         try:
             trainer.save_checkpoint(self._folder / "crash.ckpt")
         except (OSError, ValueError) as error:
@@ -234,14 +259,20 @@ class GANCheckpoint(Checkpoint):
         return bool(known if given is None else given)
 
     def _keep_best(self, trainer: lightning.Trainer) -> None:
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and trainer.global_step in self.steps[-1:]:  # it was written
             source = self._folder / f"step={trainer.global_step}.ckpt"
             link_or_copy(source, self._folder / "best.ckpt")
 
     def _save(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         if _updates(module) == self._saved_at:
             return
-        path = self._folder / f"step={trainer.global_step}.ckpt"
+        self._clock = time.monotonic()
+        if not self._finite(trainer, module):
+            return
+        step = trainer.global_step
+        if step not in self.steps[-1:]:
+            self.steps = [*self.steps, step][-_REMEMBERED:]  # before it goes into the file
+        path = self._folder / f"step={step}.ckpt"
         trainer.save_checkpoint(path)
         if trainer.is_global_zero:
             link_or_copy(path, self._folder / "last.ckpt")
@@ -249,13 +280,22 @@ class GANCheckpoint(Checkpoint):
         self._saved_at = _updates(module)
         self._clock = time.monotonic()
 
+    def _finite(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> bool:
+        """Whether all weights are; parameters are equal on all ranks, buffers may differ."""
+        bad = not_finite(module)
+        if bad is not None and not self._warned:
+            self._warned = True
+            rank_zero_warn(f"No checkpoint of step {trainer.global_step}: `{bad}` is not finite.")
+        return bad is None
+
     def _forget_old(self) -> None:
         if self.keep == -1:
             return
         # By age, not by number: a run resumed at an earlier step keeps what it writes.
         numbered = [p for p in self._folder.glob("step=*.ckpt") if _NUMBERED.fullmatch(p.name)]
         for path in sorted(numbered, key=lambda p: p.stat().st_mtime_ns)[: -self.keep]:
-            path.unlink(missing_ok=True)
+            if path.name != f"step={self._held}.ckpt":
+                path.unlink(missing_ok=True)
 
 
 def _ends_here(trainer: lightning.Trainer) -> bool:

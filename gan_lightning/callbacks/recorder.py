@@ -14,6 +14,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from gan_lightning.callbacks._facts import describe
+from gan_lightning.callbacks._outcome import summarise_outcome
 from gan_lightning.callbacks._python_config import python_config
 from gan_lightning.families.base import AbstractGAN
 from gan_lightning.runs import MetricsFile, RunDirectory, write_atomically
@@ -34,8 +35,9 @@ class RunRecorder(Callback):
     and goes on from there.
 
     run.json says what was run (family, data, seed, versions, device, git state), how far it came,
-    and its outcome: "running", "finished", "interrupted" or "failed: <exception>". Only the first
-    process writes.
+    and its outcome: "running", "finished", "interrupted", "failed: <exception>", or what `conclude`
+    was told, such as "stopped: mode collapse (since step 1,600)". A W&B summary gets it too. Only
+    the first process writes.
 
     Args:
         run_dir: the folder; made when training starts.
@@ -57,6 +59,7 @@ class RunRecorder(Callback):
         self._seconds_before = 0.0
         self._clock: float | None = None  # None: not running
         self._next_write = 0.0
+        self._outcome = "finished"  # what a fit that ends by itself is said to be
         self._last: dict[str, float] = {}
         self._best: dict[str, dict[str, Any]] = {}
 
@@ -98,6 +101,14 @@ class RunRecorder(Callback):
         self._metrics.append(self._trainer.global_step, {**counters, **row})
         self._last.update({k: float(v) for k, v in row.items() if k not in _COUNTERS})
 
+    def conclude(self, outcome: str) -> None:
+        """Say how this fit ends, if neither an exception nor Ctrl-C comes first.
+
+        Args:
+            outcome: what run.json gets instead of "finished".
+        """
+        self._outcome = outcome
+
     def setup(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
@@ -115,6 +126,7 @@ class RunRecorder(Callback):
         self._refuse_other_run(trainer)
         self._start = self._start or _now()
         self._trainer, self._module = trainer, pl_module
+        self._outcome = "finished"
         self._clock = time.monotonic()
         if not trainer.is_global_zero:
             return
@@ -149,7 +161,7 @@ class RunRecorder(Callback):
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write how it ended."""
-        self._end("finished")
+        self._end(self._outcome)
 
     def on_exception(
         self,
@@ -199,6 +211,7 @@ class RunRecorder(Callback):
         self._seconds_before, self._clock = self.seconds, None
         if self._trainer.is_global_zero:
             self._write(outcome)
+            summarise_outcome(self._trainer, outcome)
 
     def _write(self, outcome: str) -> None:
         if self._trainer is None or self._module is None:

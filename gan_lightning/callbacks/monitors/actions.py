@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, final
+from collections.abc import Callable
+from typing import final
 
 import lightning
 
+from gan_lightning.callbacks.monitors.action import AbstractAction, Done
+from gan_lightning.callbacks.monitors.rollback import Rollback
+from gan_lightning.callbacks.monitors.stop import Stop
 from gan_lightning.callbacks.monitors.verdict import Verdict
 from gan_lightning.families.base import AbstractGAN
 
-__all__ = ["AbstractAction", "Action", "Done", "Warn", "as_action"]
+__all__ = [
+    "AbstractAction",
+    "Action",
+    "Call",
+    "Done",
+    "Rollback",
+    "Stop",
+    "Warn",
+    "as_action",
+]
 
-
-@dataclass(frozen=True)
-class Done:
-    """What an action did.
-
-    Attributes:
-        words: In words, for the verdict.
-        back_to: Generator updates of the checkpoint to which the players went back, or None.
-    """
-
-    words: str
-    back_to: int | None = None
-
-
-class AbstractAction(ABC):
-    """Something to do about a verdict, on every rank alike."""
-
-    @abstractmethod
-    def act(self, trainer: lightning.Trainer, module: AbstractGAN, verdict: Verdict) -> Done:
-        """Do it, between two training steps."""
-
-    def start(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
-        """Called when training starts or resumes, after `load_state_dict`."""
-
-    def healthy(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
-        """Called at each look at which nothing is wrong and the run is not young any more."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Plain types, for the checkpoint."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
+Function = Callable[[lightning.Trainer, AbstractGAN, Verdict], str | None]
+Action = str | AbstractAction | Function
 
 
 @final
@@ -58,15 +37,55 @@ class Warn(AbstractAction):
         return Done("none")
 
 
-Action = str | AbstractAction | Callable[[lightning.Trainer, AbstractGAN, Verdict], str | None]
+@final
+class Call(AbstractAction):
+    """Call a function, on every rank; what it raises ends the run.
+
+    Args:
+        function: Is given trainer, module and verdict, and returns what it did in words, or None.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def act(self, trainer: lightning.Trainer, module: AbstractGAN, verdict: Verdict) -> Done:
+        """Call it.
+
+        Raises:
+            ValueError: If it returns neither a string nor None.
+        """
+        words: object = self.function(trainer, module, verdict)
+        if words is None:
+            name = getattr(self.function, "__name__", type(self.function).__name__)
+            return Done(f"called {name}")
+        if not isinstance(words, str):
+            raise ValueError(
+                f"`action` must return a string or None, got a {type(words).__name__} from "
+                f"{self.function!r}."
+            )
+        return Done(words)
 
 
 def as_action(action: Action) -> AbstractAction:
     """Turn what a monitor was given into an action.
+
+    Args:
+        action: "warn", "stop", "rollback", an action, or a function as `Call` takes it.
 
     Raises:
         ValueError: If it is neither "warn", "stop" or "rollback" nor an action nor callable.
     """
     if isinstance(action, AbstractAction):
         return action
-    return Warn()
+    if action == "warn":
+        return Warn()
+    if action == "stop":
+        return Stop()
+    if action == "rollback":
+        return Rollback()
+    if callable(action) and not isinstance(action, type):  # a class is an action not yet made
+        return Call(action)
+    raise ValueError(
+        "`action` must be 'warn', 'stop', 'rollback', an action or a function of trainer, module "
+        f"and verdict, got {action!r}."
+    )

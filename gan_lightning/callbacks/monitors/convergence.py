@@ -35,7 +35,8 @@ class ConvergenceMonitor(AbstractMonitor):
         few: Coverage relative to real.
         wins: D has won above this share of rightly ranked pairs.
         loses: G has won below this one.
-        still: No progress where samples of fixed z change less than this between two looks.
+        drift: No progress where samples of fixed z have changed less than this since the first look,
+            relative to the data's spread.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class ConvergenceMonitor(AbstractMonitor):
         few: float = 0.3,
         wins: float = 0.95,
         loses: float = 0.65,
-        still: float = 0.05,
+        drift: float = 0.1,
     ) -> None:
         super().__init__(action, patience, observer)
         self.distance = distance
@@ -57,10 +58,10 @@ class ConvergenceMonitor(AbstractMonitor):
         self.few = few
         self.wins = wins
         self.loses = loses
-        self.still = still
+        self.drift = drift
 
     def judge(self, history: History) -> Sequence[Finding]:
-        """At most one of the three."""
+        """Which of the three."""
         bad = rules.above(history, "distance", self.distance)
         bad |= rules.below(history, "precision", self.precision) & rules.below(
             history, "coverage", self.few
@@ -69,20 +70,18 @@ class ConvergenceMonitor(AbstractMonitor):
         if self._improving(history):
             return []
         proof = rules.evidence(history, "distance", self.distance, above=True)
-        right = history["right"]
         wins = rules.above(history, "right", self.wins)
         loses = rules.below(history, "right", self.loses)
-        rest = ~np.isnan(right) & rules.below(history, "change", self.still)
+        rest = rules.below(history, "drift", self.drift)
+        found: list[Finding] = []
         kinds = {
+            "no progress": (rest, rules.evidence(history, "drift", self.drift, above=False)),
             "discriminator wins": (wins, self._of_winner(history)),
             "generator wins": (loses, rules.evidence(history, "right", self.loses, above=False)),
-            "no progress": (rest, rules.evidence(history, "change", self.still, above=False)),
         }
         for kind, (holds, more) in kinds.items():
-            found = rules.finding(history, kind, bad & holds, self.patience, more + proof)
-            if found:
-                return found
-        return []
+            found += rules.finding(history, kind, bad & holds, self.patience, more + proof)
+        return found
 
     def _of_winner(self, history: History) -> list[Evidence]:
         early = history["gradient"][: history.young]

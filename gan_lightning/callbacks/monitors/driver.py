@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import lightning
@@ -16,7 +17,7 @@ from gan_lightning.callbacks.monitors.history import History
 from gan_lightning.callbacks.monitors.observation import Observation
 from gan_lightning.callbacks.monitors.observer import Observer
 from gan_lightning.callbacks.monitors.signals import Signals
-from gan_lightning.callbacks.monitors.verdict import Finding, Verdict
+from gan_lightning.callbacks.monitors.verdict import Evidence, Finding, Verdict
 from gan_lightning.families.base import AbstractGAN
 from gan_lightning.metrics.defaults import cheap_extractor
 from gan_lightning.metrics.extractors.base import AbstractExtractor
@@ -63,7 +64,7 @@ class Driver:
         self.history = History(self.observer.interval, planned)
         self.signals, self._standing, self.verdicts = None, {}, []
         if self._loaded:
-            self._resume()
+            self._resume(trainer)
         for monitor in self.monitors:
             monitor.act.start(trainer, module)
         if trainer.is_global_zero:
@@ -74,20 +75,23 @@ class Driver:
         self.observer.watch(trainer, module, batch)
         if not self.observer.due(trainer, module):
             return
-        told: tuple[list[dict[str, Any]], Exception | None] = ([], None)
+        told: tuple[list[dict[str, Any]], str] = ([], "")
+        failure: Exception | None = None
         samples = torch.empty(0)
         if trainer.is_global_zero:
             try:
                 seen = self.observer.look(module)
                 samples = seen.samples
-                told = ([verdict.as_dict() for verdict in self._judge(trainer, module, seen)], None)
-            except Exception as failure:  # the others wait for it
-                told = ([], failure)
+                told = ([verdict.as_dict() for verdict in self._judge(trainer, module, seen)], "")
+            except Exception as error:  # the others wait for it; not all exceptions can be sent
+                failure, told = error, ([], f"{type(error).__name__}: {error}")
         else:
             self.observer.forget()
-        verdicts, error = trainer.strategy.broadcast(told)
-        if error is not None:
-            raise error
+        verdicts, words = trainer.strategy.broadcast(told)
+        if failure is not None:
+            raise failure
+        if words:
+            raise RuntimeError(f"A look at the players failed on the first process: {words}")
         self._act(trainer, module, [Verdict.from_dict(v) for v in verdicts], samples)
 
     def _judge(
@@ -96,8 +100,6 @@ class Driver:
         """New verdicts, and recoveries from earlier ones."""
         if self.signals is None and self.observer.real is not None:
             self.signals = self._reference(trainer)
-            if "signals" in self._loaded:
-                self.signals.load_state_dict(self._loaded["signals"])
         if self.signals is None:
             return []  # the reservoir is not full yet
         self.history.add(seen.step, self.signals.measure(seen))
@@ -118,9 +120,9 @@ class Driver:
             return []
         verdict = Verdict(
             kind=finding.kind,
-            since=finding.since,
-            evidence=finding.evidence,
-            confidence=finding.confidence,
+            since=int(finding.since),
+            evidence=tuple(map(_plain, finding.evidence)),
+            confidence=float(finding.confidence),
             note=finding.note or monitor.note(finding, module),
             step=self.history.steps[-1],
             monitor=type(monitor).__name__,
@@ -157,7 +159,8 @@ class Driver:
         by_name = {type(monitor).__name__: monitor for monitor in self.monitors}
         back_to = None
         for verdict in verdicts:
-            if not verdict.recovered and back_to is None:  # one way back is enough
+            # One way back is enough, and the first verdict says why a run has stopped.
+            if not verdict.recovered and back_to is None and not trainer.should_stop:
                 done = by_name[verdict.monitor].act.act(trainer, module, verdict)
                 verdict, back_to = verdict.acted(done.words), done.back_to
             self.verdicts.append(verdict)
@@ -168,10 +171,10 @@ class Driver:
             self.history.cut(back_to)
             self._standing = {}
             if self.signals is not None:
-                self.signals.before = None
+                self.signals.forget()
         elif trainer.strategy.broadcast(not self._standing and self._grown()):
-            for monitor in self.monitors:
-                monitor.act.healthy(trainer, module)
+            for act in {id(monitor.act): monitor.act for monitor in self.monitors}.values():
+                act.healthy(trainer, module)
 
     def _grown(self) -> bool:
         return len(self.history) > self.history.young
@@ -203,10 +206,21 @@ class Driver:
         for monitor, saved in zip(self.monitors, state.get("actions", []), strict=False):
             monitor.act.load_state_dict(saved)
 
-    def _resume(self) -> None:
-        self.observer.interval = self.history.interval = self._loaded["history"]["interval"]
-        self.history.load_state_dict(self._loaded["history"])
-        self.observer.load_state_dict(self._loaded["observer"])
+    def _resume(self, trainer: lightning.Trainer) -> None:
+        loaded, self._loaded = self._loaded, {}  # a later fit begins anew
+        self.observer.interval = self.history.interval = loaded["history"]["interval"]
+        self.history.load_state_dict(loaded["history"])
+        self.observer.load_state_dict(loaded["observer"])
         self._standing = {
-            key: (Verdict.from_dict(v), look) for key, (v, look) in self._loaded["standing"].items()
+            key: (Verdict.from_dict(v), look) for key, (v, look) in loaded["standing"].items()
         }
+        if "signals" in loaded and trainer.is_global_zero and self.observer.real is not None:
+            self.signals = self._reference(trainer)
+            self.signals.load_state_dict(loaded["signals"])
+
+
+def _plain(evidence: Evidence) -> Evidence:
+    """Without NumPy's numbers, which a history gives and a checkpoint must not hold."""
+    was = None if evidence.was is None else float(evidence.was)
+    value, threshold = float(evidence.value), float(evidence.threshold)
+    return replace(evidence, value=value, threshold=threshold, above=bool(evidence.above), was=was)

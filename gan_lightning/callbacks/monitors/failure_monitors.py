@@ -7,7 +7,7 @@ from typing import final
 
 import lightning
 
-from gan_lightning.callbacks.monitors.actions import Action
+from gan_lightning.callbacks.monitors.actions import Action, as_action
 from gan_lightning.callbacks.monitors.convergence import ConvergenceMonitor
 from gan_lightning.callbacks.monitors.divergence import DivergenceMonitor
 from gan_lightning.callbacks.monitors.driver import Driver
@@ -68,12 +68,13 @@ class FailureMonitors(AbstractDriven):
     ) -> None:
         super().__init__()
         if monitors is None:
+            shared = as_action(action)  # so that all rollbacks count together
             monitors = [
-                DivergenceMonitor(action),
-                ModeCollapseMonitor(action),
-                OverfittingMonitor(action),
-                ConvergenceMonitor(action),
-                OscillationMonitor(action),
+                DivergenceMonitor(shared),
+                ModeCollapseMonitor(shared),
+                OverfittingMonitor(shared),
+                ConvergenceMonitor(shared),
+                OscillationMonitor(shared),
             ]
         classes = [type(monitor).__name__ for monitor in monitors]
         if not classes or len(set(classes)) < len(classes):

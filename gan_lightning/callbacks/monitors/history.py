@@ -36,7 +36,7 @@ class History:
 
     @property
     def names(self) -> list[str]:
-        """All signals that were ever seen."""
+        """All signals that ever had a number."""
         return sorted(self._values)
 
     @property
@@ -52,8 +52,9 @@ class History:
             step: Generator updates so far, more than at the look before.
             signals: Numbers by name; what is missing is NaN.
         """
-        for name in signals:
-            self._values.setdefault(name, [math.nan] * len(self.steps))
+        for name, value in signals.items():
+            if not math.isnan(value):
+                self._values.setdefault(name, [math.nan] * len(self.steps))
         self.steps.append(step)
         for name, values in self._values.items():
             values.append(float(signals.get(name, math.nan)))
@@ -70,14 +71,13 @@ class History:
         """Forget the looks after a step, to which the run has gone back."""
         kept = sum(s <= step for s in self.steps)
         del self.steps[kept:]
-        for values in self._values.values():
-            del values[kept:]
+        self._values = _seen(self._values, kept)
 
     def until(self, looks: int) -> History:
         """The history as it was after so many looks."""
         then = History(self.interval, self.planned)
         then.steps = self.steps[:looks]
-        then._values = {name: values[:looks] for name, values in self._values.items()}
+        then._values = _seen(self._values, looks)
         return then
 
     def state_dict(self) -> dict[str, Any]:
@@ -92,3 +92,9 @@ class History:
         """Go on from a checkpoint."""
         self.steps = list(state["steps"])
         self._values = {name: list(values) for name, values in state["values"].items()}
+
+
+def _seen(values: Mapping[str, list[float]], looks: int) -> dict[str, list[float]]:
+    """The first looks, without the signals that had no number yet."""
+    first = {name: found[:looks] for name, found in values.items()}
+    return {name: found for name, found in first.items() if not all(map(math.isnan, found))}

@@ -31,7 +31,10 @@ class ModeCollapseMonitor(AbstractMonitor):
         action: See `AbstractMonitor`.
         patience: See `AbstractMonitor`.
         observer: See `AbstractMonitor`.
-        pairwise: Complete below this mean pairwise distance, relative to real.
+        alike: Complete below this mean pairwise distance, relative to real,
+        pairwise: or below this one where D ranks less than `fooled` of the pairs of a real and a
+            fake sample rightly: what D tells from real is bad, whatever its kinds.
+        fooled: See `pairwise`.
         duplicates: Complete above this share of samples with a near-duplicate.
         bins: Partial below this share of the data, by bins that samples reach.
         classes: Partial below this share of the data's classes, where a classifier is there.
@@ -46,7 +49,9 @@ class ModeCollapseMonitor(AbstractMonitor):
         patience: int = 5,
         observer: Observer | None = None,
         *,
+        alike: float = 0.2,
         pairwise: float = 0.4,
+        fooled: float = 0.9,
         duplicates: float = 0.5,
         bins: float = 0.5,
         classes: float = 0.65,
@@ -54,7 +59,9 @@ class ModeCollapseMonitor(AbstractMonitor):
         precision: float = 0.2,
     ) -> None:
         super().__init__(action, patience, observer)
+        self.alike = alike
         self.pairwise = pairwise
+        self.fooled = fooled
         self.duplicates = duplicates
         self.bins = bins
         self.classes = classes
@@ -64,7 +71,10 @@ class ModeCollapseMonitor(AbstractMonitor):
     def judge(self, history: History) -> Sequence[Finding]:
         """Complete collapse, or else partial collapse."""
         grown = rules.grown(history)
-        alike = rules.below(history, "pairwise", self.pairwise)
+        alike = rules.below(history, "pairwise", self.alike)
+        alike |= rules.below(history, "pairwise", self.pairwise) & rules.below(
+            history, "right", self.fooled
+        )
         alike |= rules.above(history, "duplicates", self.duplicates) & rules.below(
             history, "bins", self.bins
         )

@@ -29,7 +29,7 @@ class Observation:
             "heldout" (real samples that are not trained on), each `(n,)`.
         losses: Each player's costs since the last look, one value an update.
         rows: What the family logged since the last look, oldest first.
-        weights: Each player's largest absolute weight; NaN if one is not finite.
+        weights: Each player's largest absolute weight; NaN if one is, infinite if one is that.
     """
 
     step: int
@@ -61,17 +61,28 @@ def sampled(module: AbstractGAN, z: Tensor, labels: Tensor | None) -> Tensor:
 
 
 def judged(module: AbstractGAN, x: Tensor, labels: Tensor | None) -> Tensor:
-    """D's logits `(n,)` of samples, as in training but for dropout: batch norm sees them alone.
+    """D's logits of samples, as in training but for dropout: batch norm sees them alone.
+
+    Synchronised batch norm would wait for the other processes, which do not look, so it takes its
+    running statistics; so does batch norm that is given a single row.
 
     Args:
         module: The family.
-        x: Samples `(n, ...)`; a packed discriminator judges them in groups and drops the rest.
+        x: Samples `(n, ...)`; a discriminator that judges m at once drops what is left over.
         labels: Classes `(n,)`, or None.
+
+    Returns:
+        `(n // m,)` float32 on the CPU.
     """
     like = next(module.generator.parameters())
-    n = len(x) // module.samples_per_input * module.samples_per_input
+    rows = len(x) // module.samples_per_input
+    n = rows * module.samples_per_input
+    if rows == 0:
+        return torch.empty(0)
     given = () if labels is None else (labels[:n].to(like.device),)
-    with torch.no_grad(), _quiet(*module.discriminator_modules(), batch_norm=True):
+    networks = dict.fromkeys((*module.discriminator_modules(), *module.generator_modules()))
+    norms = dict.fromkeys(module.discriminator_modules()) if rows > 1 else {}
+    with torch.no_grad(), _quiet(*networks, norms_of=tuple(norms)):
         logits = module.judge(*module.inputs(x[:n].to(like), *given))
     return logits.reshape(-1).float().cpu()
 
@@ -109,31 +120,58 @@ def observe(
 
 
 def _largest(module: AbstractGAN) -> dict[str, float]:
-    """Each player's largest absolute weight, in one wait for the device."""
+    """Each player's largest absolute weight, in one wait for the device; none without weights."""
     players = {
         "generator": module.generator_modules(),
         "discriminator": module.discriminator_modules(),
     }
-    largest = []
-    for modules in players.values():
-        weights = [p.detach() for network in modules for p in network.parameters()]
-        norms = torch._foreach_norm(weights, float("inf"))
-        largest.append(torch.stack([norm.float() for norm in norms]).max())  # NaN wins
-    return dict(zip(players, torch.stack(largest).tolist(), strict=True))
+    largest = {}
+    for player, modules in players.items():
+        weights = [p.detach() for network in modules for p in network.parameters() if p.numel()]
+        if weights:
+            norms = torch._foreach_norm(weights, float("inf"))
+            largest[player] = torch.stack([norm.float() for norm in norms]).max()  # NaN wins
+    if not largest:
+        return {}
+    return dict(zip(largest, torch.stack(list(largest.values())).tolist(), strict=True))
 
 
 @contextmanager
-def _quiet(*networks: nn.Module, batch_norm: bool = False) -> Iterator[None]:
-    """Evaluation mode, but batch norm as in training where asked; all is put back afterwards."""
+def _quiet(*networks: nn.Module, norms_of: Sequence[nn.Module] = ()) -> Iterator[None]:
+    """Evaluation mode, but batch norm of some networks as it is; all is put back afterwards.
+
+    Random numbers are the same at every look, and nobody else's go on.
+    """
     modes = [(m, m.training) for network in networks for m in network.modules()]
-    norms = [m for m, _ in modes if isinstance(m, _BatchNorm)] if batch_norm else []
+    norms = [
+        m
+        for network in norms_of
+        for m in network.modules()
+        if isinstance(m, _BatchNorm) and not isinstance(m, nn.SyncBatchNorm) and m.training
+    ]
     buffers = [(b, b.clone()) for m in norms for b in m.buffers(recurse=False)]
+    generators = _generators(networks)
+    states = [generator.get_state() for generator in generators]
     try:
         for module, _ in modes:
-            module.training = module in norms
+            module.training = False
+        for norm in norms:
+            norm.training = True
+        for generator in generators:
+            generator.manual_seed(0)
         yield
     finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
         for module, training in modes:
             module.training = training
         for buffer, before in buffers:
             buffer.copy_(before)
+
+
+def _generators(networks: Sequence[nn.Module]) -> list[torch.Generator]:
+    """The default random generators of the CPU and of the networks' GPU."""
+    device = next((p.device for network in networks for p in network.parameters()), None)
+    if device is None or device.type != "cuda":
+        return [torch.default_generator]
+    return [torch.default_generator, torch.cuda.default_generators[device.index or 0]]

@@ -22,6 +22,7 @@ _SHARE, _LEAST, _MOST = 50, 20, 1000  # looks a run, and generator updates betwe
 _UNLIMITED = 200
 _KEPT = 64  # rows and ...
 _COSTS = 512  # costs kept between two looks
+_MOST_HALF = 65_504.0  # float16's largest number
 
 
 def default_interval(max_steps: int) -> int:
@@ -40,7 +41,7 @@ class Observer:
 
     Between two looks each step costs two references to tensors that are there anyway, and nothing
     waits for the device. Real samples are drawn once: the data module's `real_chunks`, or the first
-    batches of training where there is none.
+    batches of training where there is none; the latter are part of checkpoints, images in float16.
 
     Args:
         every_n_steps: Generator updates between two looks; None takes a fiftieth of the run, within
@@ -72,13 +73,24 @@ class Observer:
         self.unseen: tuple[Tensor, Tensor | None] | None = None
         self._from_batches = False
         self._found: list[tuple[Tensor, Tensor | None]] = []
+        self._epoch = 0  # of the first of them
         self._losses: dict[str, list[Tensor]] = {}
         self._rows: list[Mapping[str, float]] = []
         self._z = torch.empty(0)
         self._labels: Tensor | None = None
+        self._device = torch.device("cpu")
 
     def start(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
-        """Draw what stays the same for the whole fit."""
+        """Draw what stays the same for the whole fit.
+
+        Args:
+            trainer: Of the fit.
+            module: The family.
+
+        Raises:
+            ValueError: If there are fewer than two real samples, or `heldout` does not serve what
+                the family needs.
+        """
         self.interval = self.every_n_steps or default_interval(trainer.max_steps)
         self._z = module.latent(self.number, seed=self.seed)
         self._labels = None
@@ -86,33 +98,55 @@ class Observer:
             assert module.num_classes is not None  # the family has asked for it
             self._labels = torch.arange(self.number) % module.num_classes
         self._found, self._losses, self._rows = [], {}, []
+        self._device = next(module.generator.parameters()).device
         data = datamodule_of(trainer)
         self.real = self.unseen = None
         self._from_batches = not isinstance(data, ServesRealSamples)
         if isinstance(data, ServesRealSamples):
-            self.real = _first(data, 2 * self.number)
+            self.real = _several(_first(data, 2 * self.number))
         if self.heldout is not None:
-            if not isinstance(self.heldout, ServesRealSamples):
-                raise ValueError(
-                    "`heldout` must be a data module of this package, or one with `samples`, "
-                    "`image_shape`, `identity` and `real_chunks`, got "
-                    f"{type(self.heldout).__name__}."
-                )
-            self.unseen = _first(self.heldout, self.number)
+            self.unseen = self._heldout(self.heldout, module)
+
+    def _heldout(
+        self, data: lightning.LightningDataModule, module: AbstractGAN
+    ) -> tuple[Tensor, Tensor | None]:
+        if not isinstance(data, ServesRealSamples):
+            raise ValueError(
+                "`heldout` must be a data module of this package, or one with `samples`, "
+                f"`image_shape`, `identity` and `real_chunks`, got {type(data).__name__}."
+            )
+        x, labels = _first(data, self.number)
+        if self.real is not None and x.shape[1:] != self.real[0].shape[1:]:
+            raise ValueError(
+                f"`heldout` must serve samples of shape {tuple(self.real[0].shape[1:])} as in "
+                f"training, got {tuple(x.shape[1:])}."
+            )
+        if module.conditional and labels is None:
+            raise ValueError(
+                f"`heldout` must serve labels for {type(module).__name__}, whose networks are "
+                f"given them, got {type(data).__name__} without any."
+            )
+        return x, labels
 
     def watch(self, trainer: lightning.Trainer, module: AbstractGAN, batch: Any) -> None:
-        """Remember a training step."""
+        """Remember a training step.
+
+        Args:
+            trainer: Of the fit.
+            module: The family, after its step.
+            batch: What it was trained on, x, (x,) or (x, labels).
+        """
         for name, loss in module.losses.items():
             if name == "discriminator" or module.generator_stepped:
                 kept = self._losses.setdefault(name, [])
                 kept.append(loss)
                 del kept[:-_COSTS]
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by a connector
-        if every and module.generator_stepped and trainer.global_step % every == 0:
+        if every > 0 and module.generator_stepped and trainer.global_step % every == 0:
             row = {k: float(v) for k, v in trainer.callback_metrics.items() if "/" in k}
             self._rows = [*self._rows[1 - _KEPT :], row]
         if self.real is None:
-            self._collect(batch)
+            self._collect(batch, trainer.current_epoch)
 
     def due(self, trainer: lightning.Trainer, module: AbstractGAN) -> bool:
         """Whether it is time to look."""
@@ -136,28 +170,56 @@ class Observer:
 
     def state_dict(self) -> dict[str, Any]:
         """What is remembered between two looks, and the real samples that came from batches."""
+        real = self.real if self._from_batches else None
         return {
-            "losses": {name: list(values) for name, values in self._losses.items()},
+            "losses": {name: torch.stack(kept).cpu() for name, kept in self._losses.items()},
             "rows": [dict(row) for row in self._rows],
-            "found": list(self._found),
-            "real": self.real if self._from_batches else None,
+            "epoch": self._epoch,
+            "found": [(_packed(x), labels) for x, labels in self._found],
+            "real": None if real is None else (_packed(real[0]), real[1]),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint, after `start`."""
-        self._losses = {name: list(values) for name, values in state["losses"].items()}
+        losses = state["losses"].items()
+        self._losses = {name: list(kept.to(self._device).unbind()) for name, kept in losses}
         self._rows = [dict(row) for row in state["rows"]]
-        self._found = list(state["found"])
         if self.real is None:
-            self.real = state["real"]
+            self._epoch = state["epoch"]
+            self._found = [(x.float(), labels) for x, labels in state["found"]]
+            if state["real"] is not None:
+                self.real = (state["real"][0].float(), state["real"][1])
 
-    def _collect(self, batch: Any) -> None:
-        """Fill the reservoir from the batches of training."""
+    def _collect(self, batch: Any, epoch: int) -> None:
+        """Fill the reservoir from the batches of training, with no sample twice.
+
+        Raises:
+            ValueError: If an epoch has a single sample.
+        """
+        if self._found and epoch > self._epoch:
+            self.real, self._found = _several(_joined(self._found, 2 * self.number)), []
+            return
         x, labels = split_batch(batch)
-        self._found.append((x.detach().float().cpu(), None if labels is None else labels.cpu()))
+        x = _packed(x.detach().float().cpu()).float()  # the same after a resume
+        self._epoch = epoch
+        self._found.append((x, None if labels is None else labels.cpu()))
         if sum(len(x) for x, _ in self._found) >= 2 * self.number:
-            self.real = _joined(self._found, 2 * self.number)
-            self._found = []
+            self.real, self._found = _joined(self._found, 2 * self.number), []
+
+
+def _several(real: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
+    if len(real[0]) < 2:
+        raise ValueError(
+            "The training data must hold at least 2 samples for monitors to compare with, got "
+            f"{len(real[0])}."
+        )
+    return real
+
+
+def _packed(x: Tensor) -> Tensor:
+    """Images in half the bytes, more precisely than in 8 bits; all else as it is."""
+    suits = x.ndim == 4 and float(x.abs().max()) <= _MOST_HALF
+    return x.half() if suits else x
 
 
 def _first(data: ServesRealSamples, number: int) -> tuple[Tensor, Tensor | None]:

@@ -31,7 +31,9 @@ class OscillationMonitor(AbstractMonitor):
         moved: Hopping above this share of samples that change bins between two looks.
         shift: Rotation above this shift of the mean sample, relative to the data's spread.
         turn: Samples come back where the way is straighter than this: 1 is a straight line.
-        bins: Only where samples reach less than this share of the data at a time.
+        bins: Only where samples reach less than this share of the data at a time,
+        distance: and lie farther from real ones than this energy distance, relative to the data's
+            spread.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class OscillationMonitor(AbstractMonitor):
         shift: float = 0.3,
         turn: float = 0.75,
         bins: float = 0.7,
+        distance: float = 0.05,
     ) -> None:
         super().__init__(action, patience, observer)
         self.moved = moved
         self.shift = shift
         self.turn = turn
         self.bins = bins
+        self.distance = distance
 
     def judge(self, history: History) -> Sequence[Finding]:
         """Oscillation or nothing."""
@@ -58,6 +62,7 @@ class OscillationMonitor(AbstractMonitor):
         )
         back = rules.below(history, "turn", self.turn)
         few = rules.below(history, "bins", self.bins)
+        few &= rules.above(history, "distance", self.distance)
         holds = np.asarray(moving & back & few & rules.grown(history))
         proof = (
             rules.evidence(history, "moved", self.moved, above=True)

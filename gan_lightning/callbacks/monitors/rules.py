@@ -71,15 +71,19 @@ def finding(
     if not holds[start]:
         start += 1
     confidence = float(holds[start:].mean())
-    known = tuple(replace(e, was=_before(history, e.signal, start)) for e in proof)
+    bad = [e for e in proof if (e.value > e.threshold) == e.above or not math.isfinite(e.value)]
+    known = tuple(replace(e, was=_before(history, e, start)) for e in bad)
     return [Finding(kind, history.steps[start], known, confidence)]
 
 
-def _before(history: History, name: str, start: int) -> float | None:
-    """The median of a signal before a failure began, None without two looks."""
-    values = history[name][:start]
+def _before(history: History, proof: Evidence, start: int) -> float | None:
+    """The median of a signal before a failure began, if it was good then."""
+    values = history[proof.signal][:start]
     values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) >= 2 else None
+    if len(values) < 2:
+        return None
+    was = float(np.median(values))
+    return None if (was > proof.threshold) == proof.above else was
 
 
 def evidence(history: History, name: str, threshold: float, above: bool) -> list[Evidence]:

@@ -6,9 +6,9 @@ themselves show; P(a > b) is the share of pairs, ties counted half.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,14 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan_lightning.callbacks.monitors.observation import Observation
+from gan_lightning.callbacks.monitors.reference import Reference, distances, ratio
 from gan_lightning.metrics.extractors.base import AbstractExtractor
-from gan_lightning.metrics.functional import (
-    authenticity,
-    density_coverage,
-    mean_pairwise_distance,
-    ndb_bins,
-    precision_recall,
-)
+from gan_lightning.metrics.functional import mean_pairwise_distance, ndb_bins
 
 __all__ = ["MEANINGS", "Signals", "above"]
 
@@ -36,12 +31,14 @@ MEANINGS = {
     "coverage": "coverage relative to real",
     "bins": "share of the data's bins that samples reach",
     "recent_bins": "share of the data's bins that the last five looks reach",
-    "moved": "share of samples that changed bins since the last look",
+    "moved": "share of samples by which the bins differ from the last look",
     "classes": "classes left, relative to real",
     "class_pairwise": "pairwise distance within the poorest class, relative to real",
     "distance": "energy distance to real, relative to the data's spread",
     "change": "change of the samples of fixed z, relative to the data's spread",
     "shift": "shift of the mean sample, relative to the data's spread",
+    "drift": "change of the samples of fixed z since the first look, relative to the data's spread",
+    "turn": "way of the mean sample over five looks, in a straight line relative to its path",
     "extent": "largest value of a sample relative to real",
     "right": "pairs that D ranks rightly",
     "logit": "median size of the logits",
@@ -59,20 +56,22 @@ MEANINGS = {
 }
 _BINS, _PER_BIN = 32, 8
 _RECENT = 5
-_K = 5  # neighbours
 _REACHED = 0.2  # of its fair share
 _SIDE = 16  # pixels of images without an extractor
 
 
 class Signals:
-    """Measures observations against real samples; remembers the look before.
+    """Measures observations against real samples; remembers the looks before.
 
     Args:
         real: Training samples `(2n, ...)`: one half to compare with, the other for what as many
             good samples would show.
         labels: Their classes `(2n,)`, or None.
         unseen: Real samples that are not trained on, or None.
-        extractor: Features of images; None takes pixels.
+        extractor: Features of images; None takes pixels, and so does one that does not take them.
+
+    Raises:
+        ValueError: If there are fewer than two real samples, or they are not finite.
     """
 
     def __init__(
@@ -82,32 +81,27 @@ class Signals:
         unseen: Tensor | None = None,
         extractor: AbstractExtractor | None = None,
     ) -> None:
+        if len(real) < 2:
+            raise ValueError(f"`real` must hold at least 2 samples, got {len(real)}.")
         self.extractor = extractor if _suits(real, extractor) else None
-        half = len(real) // 2
         every = self.outputs(real)
         features = every["features"]
-        self.train = features
-        self.real, self.other = features[:half], features[half:]
-        self.spread = float(mean_pairwise_distance(self.real))
-        self.neighbour = float(_nearest(self.real).median())
+        self.reference = Reference(
+            features, None if unseen is None else self.outputs(unseen)["features"]
+        )
         self.size = float(real.abs().max())
-        self.labels = None if labels is None else labels[:half]
-        self.centres = ndb_bins(features, max(2, min(_BINS, len(features) // _PER_BIN)))
+        self.spreads: dict[int, float] = {}  # of real samples by class
+        if labels is not None:
+            self.spreads = _spreads(features[: self.reference.half], labels[: self.reference.half])
+        self.centres = ndb_bins(features, _bins(features))
         self.shares = _shares(features, self.centres)
         self.classes = None
         if "logits" in every:
-            self.classes = torch.bincount(every["logits"].argmax(1)).double() / len(real)
-        self.unseen = None if unseen is None else self.outputs(unseen)["features"]
-        self.authentic = 0.5  # what new samples score in many dimensions
-        self.nearest = math.nan
-        if self.unseen is not None:
-            self.authentic = float(authenticity(self.train, self.unseen))
-            self.nearest = float(_nearest(self.unseen, self.train).median())
-        k = min(_K, half - 1)
-        self.k = k
-        self.base = self._manifolds(self.other[:half])
+            self.classes = _classes(every["logits"]) / len(real)
+        self.first: Tensor | None = None  # features at the first look
         self.before: Tensor | None = None  # features at the last look
         self.recent: deque[Tensor] = deque(maxlen=_RECENT)
+        self.means: deque[Tensor] = deque(maxlen=_RECENT)
 
     def outputs(self, x: Tensor) -> dict[str, Tensor]:
         """Features, and logits of a classifier if there is one, of samples `(n, ...)`."""
@@ -115,8 +109,8 @@ class Signals:
             with torch.no_grad():
                 found = self.extractor(x.clamp(-1, 1))
             return {name: found[name] for name in ("features", "logits") if name in found}
-        if x.ndim == 4 and x.shape[-1] > _SIDE:
-            x = adaptive_avg_pool2d(x, _SIDE)
+        if x.ndim == 4 and max(x.shape[-2:]) > _SIDE:
+            x = adaptive_avg_pool2d(x, (min(x.shape[-2], _SIDE), min(x.shape[-1], _SIDE)))
         return {"features": x.flatten(1).float()}
 
     def measure(self, seen: Observation) -> dict[str, float]:
@@ -126,80 +120,73 @@ class Signals:
         logits = torch.cat([*seen.logits.values(), seen.samples.new_zeros(0)])
         shares = [finite.double().mean(), logits.isfinite().double().mean()]
         found["finite"] = min(float(share) for share in shares if share == share)
-        if finite.all():
-            with torch.no_grad():
-                found |= self._of_samples(seen)
+        every = self.outputs(seen.samples) if finite.all() else None
+        if every is not None and every["features"].isfinite().all():
+            found |= self._of_samples(seen, every)
         else:
             self.before = None
         return found
 
-    def _of_samples(self, seen: Observation) -> dict[str, float]:
-        every = self.outputs(seen.samples)
+    def _of_samples(self, seen: Observation, every: Mapping[str, Tensor]) -> dict[str, float]:
         fake = every["features"]
-        found = self._diversity(fake) | self._motion(fake)
-        cross = float(torch.cdist(fake, self.real).mean())
-        own = float(torch.cdist(fake, fake).mean())
-        inner = float(torch.cdist(self.real, self.real).mean())
-        found["distance"] = max(0.0, 2 * cross - own - inner) / self.spread
-        found["extent"] = float(seen.samples.abs().max()) / self.size
-        found["authentic"] = float(authenticity(self.train, fake)) / self.authentic
-        if self.nearest == self.nearest:
-            found["nearest"] = float(_nearest(fake, self.train).median()) / self.nearest
+        if self.first is not None and self.first.shape != fake.shape:
+            self.first = None  # resumed with other samples or features
+            self.forget()
+        found = self.reference.compare(fake) | self._motion(fake)
+        found["extent"] = ratio(float(seen.samples.abs().max()), self.size)
         if self.classes is not None:
-            shares = torch.bincount(every["logits"].argmax(1), minlength=len(self.classes))
-            reached = shares / len(fake) >= _REACHED * self.classes
+            shares = _classes(every["logits"]) / len(fake)
+            reached = shares >= _REACHED * self.classes
             found["classes"] = float(reached[self.classes > 0].double().mean())
-        if seen.labels is not None and self.labels is not None:
-            found |= self._within_classes(fake, seen.labels)
+        if seen.labels is not None:
+            mine = _spreads(fake, seen.labels)
+            ratios = [ratio(mine[y], self.spreads[y]) for y in mine.keys() & self.spreads.keys()]
+            found |= {"class_pairwise": min(ratios)} if ratios else {}
         return found
 
-    def _diversity(self, fake: Tensor) -> dict[str, float]:
-        found = {
-            "pairwise": float(mean_pairwise_distance(fake)) / self.spread,
-            "duplicates": float((_nearest(fake) < 0.1 * self.neighbour).double().mean()),
-        }
-        values = self._manifolds(fake)
-        return found | {name: values[name] / max(self.base[name], 1e-3) for name in values}
-
-    def _manifolds(self, fake: Tensor) -> dict[str, float]:
-        precision, recall = precision_recall(self.real, fake, k=min(self.k, len(fake) - 1))
-        _, coverage = density_coverage(self.real, fake, k=self.k)
-        return {"precision": float(precision), "recall": float(recall), "coverage": float(coverage)}
-
     def _motion(self, fake: Tensor) -> dict[str, float]:
-        shares = _shares(fake, self.centres)
+        shares, scale = _shares(fake, self.centres), self.reference.scale
         found = {"bins": self._reached(shares)}
         if self.before is not None:
             found["moved"] = float((shares - self.recent[-1]).abs().sum()) / 2
-            found["change"] = float((fake - self.before).norm(dim=1).mean()) / self.spread
-            found["shift"] = float((fake - self.before).mean(0).norm()) / self.spread
+            found["change"] = float((fake - self.before).norm(dim=1).mean()) / scale
+            found["shift"] = float((fake - self.before).mean(0).norm()) / scale
+        if self.first is None:
+            self.first = fake
+        found["drift"] = float((fake - self.first).norm(dim=1).mean()) / scale
         self.recent.append(shares)
         found["recent_bins"] = self._reached(torch.stack(list(self.recent)).mean(0))
         self.before = fake
+        self.means.append(fake.mean(0))
+        path = sum(float((b - a).norm()) for a, b in pairwise(self.means))
+        if len(self.means) == _RECENT and path > 0:
+            found["turn"] = float((self.means[-1] - self.means[0]).norm()) / path
         return found
 
     def _reached(self, shares: Tensor) -> float:
         """Share of the data that lies in bins which have a fifth of their fair share of samples."""
         return float(self.shares[shares >= _REACHED * self.shares].sum())
 
-    def _within_classes(self, fake: Tensor, labels: Tensor) -> dict[str, float]:
-        ratios = []
-        assert self.labels is not None
-        for label in set(labels.tolist()):
-            mine, real = fake[labels == label], self.real[self.labels == label]
-            if min(len(mine), len(real)) >= 3:
-                real_spread = float(mean_pairwise_distance(real))
-                ratios.append(float(mean_pairwise_distance(mine)) / max(real_spread, 1e-12))
-        return {"class_pairwise": min(ratios)} if ratios else {}
+    def forget(self) -> None:
+        """Compare the next look with none before it: the players have jumped."""
+        self.before = None
+        self.recent.clear()
+        self.means.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """What the next look is compared with, for the checkpoint."""
-        return {"before": self.before, "recent": list(self.recent)}
+        return {
+            "first": self.first,
+            "before": self.before,
+            "recent": list(self.recent),
+            "means": list(self.means),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.before = state["before"]
+        self.first, self.before = state["first"], state["before"]
         self.recent = deque(state["recent"], maxlen=_RECENT)
+        self.means = deque(state["means"], maxlen=_RECENT)
 
 
 def above(a: Tensor, b: Tensor) -> float:
@@ -227,9 +214,10 @@ def _of_players(seen: Observation) -> dict[str, float]:
     finite = {name: x for name, x in logits.items() if len(x) and bool(x.isfinite().all())}
     if finite:
         found["logit"] = float(torch.cat(list(finite.values())).abs().median())
+    if "real" in finite:
+        found["overfit_t"] = float(logits["real"].sign().mean())
     if {"real", "fake"} <= finite.keys():
         found["right"] = above(logits["real"], logits["fake"])
-        found["overfit_t"] = float(logits["real"].sign().mean())
     if {"real", "heldout"} <= finite.keys():
         found["memory"] = above(logits["real"], logits["heldout"])
     if {"real", "fake", "heldout"} <= finite.keys():
@@ -239,17 +227,26 @@ def _of_players(seen: Observation) -> dict[str, float]:
     return found
 
 
-def _nearest(x: Tensor, among: Tensor | None = None) -> Tensor:
-    """Distance of each sample to the nearest other one, or to the nearest among others, `(n,)`."""
-    distances = torch.cdist(x, x if among is None else among)
-    if among is None:
-        distances.fill_diagonal_(math.inf)
-    return distances.min(1).values
+def _spreads(x: Tensor, labels: Tensor) -> dict[int, float]:
+    """Mean pairwise distance within each class that has at least three samples."""
+    parts = {label: x[labels == label] for label in set(labels.tolist())}
+    return {y: float(mean_pairwise_distance(part)) for y, part in parts.items() if len(part) >= 3}
+
+
+def _bins(features: Tensor) -> int:
+    """How many bins: one for eight samples, from 2 to 32, and no more than distinct samples."""
+    wanted = max(2, min(_BINS, len(features) // _PER_BIN))
+    return min(wanted, len(torch.unique(features, dim=0)))
+
+
+def _classes(logits: Tensor) -> Tensor:
+    """How many samples a classifier takes for each class, `(classes,)`."""
+    return torch.bincount(logits.argmax(1), minlength=logits.shape[1]).double()
 
 
 def _shares(x: Tensor, centres: Tensor) -> Tensor:
     """Share of samples whose nearest centre each one is, `(bins,)`."""
-    index = torch.cdist(x.double(), centres.double()).argmin(1)
+    index = distances(x, centres).argmin(1)
     return torch.bincount(index, minlength=len(centres)).double() / len(x)
 
 

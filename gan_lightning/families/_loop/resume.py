@@ -120,7 +120,10 @@ def record(module: AbstractGAN) -> dict[str, Any]:
         "discriminator_updates": module.discriminator_updates,
         "images_seen": module.images_seen,
         "run_seed": module.run_seed,
-        "discriminator_steps": module.discriminator_steps,
+        # As the family was made: a callback may have changed it since, and will do so again.
+        "discriminator_steps": module.hparams.get(
+            "discriminator_steps", module.discriminator_steps
+        ),
         "updates": module.updates,
         "data": _identity(module),
     }
