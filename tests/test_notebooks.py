@@ -1,5 +1,6 @@
 """Every notebook runs in small, and the committed one shows what it says."""
 
+import os
 import re
 from pathlib import Path
 
@@ -39,9 +40,7 @@ def path(request):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_in_the_home_folder(tmp_path, monkeypatch):
-    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(name, str(tmp_path))
+def _one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
@@ -50,7 +49,7 @@ def test_there_are_notebooks():
 
 
 def test_a_notebook_runs_in_small(path):
-    before = sorted(ROOT.iterdir()), sorted(path.parent.iterdir())
+    before = sorted(path.parent.iterdir())
     notebook = execute(shortened(read(path), SMALL), timeout=120)
     assert [cell.execution_count for cell in code(notebook)] == [
         i + 1 for i in range(len(code(notebook)))
@@ -58,7 +57,7 @@ def test_a_notebook_runs_in_small(path):
     assert pictures(notebook) >= 1
     assert "Warning" not in streamed(notebook)
     assert paths(notebook) == []
-    assert (sorted(ROOT.iterdir()), sorted(path.parent.iterdir())) == before
+    assert sorted(path.parent.iterdir()) == before
 
 
 def test_the_committed_outputs_are_whole(path):
@@ -99,13 +98,17 @@ def test_a_cell_that_raises_is_noticed():
         execute(notebook_of("1 / 0"), timeout=60)
 
 
-def test_cells_run_in_a_folder_of_their_own_that_is_gone_afterwards():
+def test_cells_run_in_a_folder_of_their_own_that_is_gone_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = os.environ.copy()
     source = "import os, pathlib; pathlib.Path('litter').touch(); print(os.getcwd(), os.listdir())"
     (output,) = execute(notebook_of(source), timeout=60).cells[0].outputs
     folder, listing = output.text.strip().split(" ", 1)
     assert "'litter'" in listing
     assert not Path(folder).exists()
     assert folder != str(Path.cwd())
+    assert os.environ.copy() == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_steps_are_made_small_in_the_parameters_cell_alone():

@@ -108,6 +108,19 @@ class GANCheckpoint(Checkpoint):
         """Do not delete the file of a step in this fit, beside the newest `keep`; one at a time."""
         self._held = step
 
+    def refuse_another_run(self, trainer: lightning.Trainer) -> None:
+        """To be called before anything is written into the folder.
+
+        Raises:
+            ValueError: If it holds the checkpoints of another run, which this one does not resume.
+        """
+        last = self._folder / "last.ckpt"
+        if trainer.ckpt_path is None and last.exists():
+            raise ValueError(
+                f"`directory` must hold no checkpoints of another run, unless this one resumes it, "
+                f"but {last} exists."
+            )
+
     def setup(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
     ) -> None:
@@ -127,12 +140,7 @@ class GANCheckpoint(Checkpoint):
         """Refuse another run's folder (here Lightning knows of a resume); defer Ctrl-C."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]  # a trial run leaves nothing behind
             return
-        last = self._folder / "last.ckpt"
-        if trainer.ckpt_path is None and last.exists():
-            raise ValueError(
-                f"`directory` must hold no checkpoints of another run, unless this one resumes it, "
-                f"but {last} exists."
-            )
+        self.refuse_another_run(trainer)
         self._clock = time.monotonic()
         self._saved_at = _updates(pl_module)
         self._began = True

@@ -87,6 +87,7 @@ class ConvergenceMonitor(AbstractMonitor):
         early = history["gradient"][: history.young]
         early = early[np.isfinite(early)]
         proof = rules.evidence(history, "right", self.wins, above=True)
+        proof += rules.evidence(history, "saturated", 0.9, above=True)
         if len(early):
             proof += rules.evidence(history, "gradient", 0.1 * float(early.max()), above=False)
         return proof

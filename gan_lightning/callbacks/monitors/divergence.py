@@ -83,9 +83,11 @@ class DivergenceMonitor(AbstractMonitor):
             return np.zeros(len(history), dtype=bool)
         return rules.above(history, name, self.factor * float(np.median(early)))
 
-    def note(self, finding: Finding, module: AbstractGAN) -> str:
-        """Name the first tensor that is not finite."""
+    def note(self, finding: Finding, module: AbstractGAN, history: History) -> str:
+        """Name the last good step, where the costs tell it, and the first bad tensor."""
+        good = history.last("last_good")
+        told = "" if good != good else f"Last step with a finite cost: {good:,.0f}. "
         for name, tensor in module.state_dict().items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                return f"First tensor that is not finite: `{name}`"
-        return ""
+                return f"{told}First tensor that is not finite: `{name}`"
+        return told.removesuffix(". ")

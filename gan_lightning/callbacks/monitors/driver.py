@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.callbacks._trainer import datamodule_of
+from gan_lightning.callbacks.monitors.action import AbstractAction
 from gan_lightning.callbacks.monitors.advice import advice
 from gan_lightning.callbacks.monitors.announce import announce, begin
 from gan_lightning.callbacks.monitors.history import History
@@ -65,8 +66,8 @@ class Driver:
         self.signals, self._standing, self.verdicts = None, {}, []
         if self._loaded:
             self._resume(trainer)
-        for monitor in self.monitors:
-            monitor.act.start(trainer, module)
+        for action in self._actions():
+            action.start(trainer, module)
         if trainer.is_global_zero:
             begin(trainer)
 
@@ -123,7 +124,7 @@ class Driver:
             since=int(finding.since),
             evidence=tuple(map(_plain, finding.evidence)),
             confidence=float(finding.confidence),
-            note=finding.note or monitor.note(finding, module),
+            note=finding.note or monitor.note(finding, module, self.history),
             step=self.history.steps[-1],
             monitor=type(monitor).__name__,
             advice=advice(finding.kind, module),
@@ -173,8 +174,12 @@ class Driver:
             if self.signals is not None:
                 self.signals.forget()
         elif trainer.strategy.broadcast(not self._standing and self._grown()):
-            for act in {id(monitor.act): monitor.act for monitor in self.monitors}.values():
-                act.healthy(trainer, module)
+            for action in self._actions():
+                action.healthy(trainer, module)
+
+    def _actions(self) -> list[AbstractAction]:
+        """Each once; monitors may share one."""
+        return list({id(monitor.act): monitor.act for monitor in self.monitors}.values())
 
     def _grown(self) -> bool:
         return len(self.history) > self.history.young

@@ -1,7 +1,8 @@
 """Which checkpoint of a run is the last healthy one, and how it outlives `keep`.
 
 A failure is named some looks after it began, so the newest checkpoint need not be healthy when
-nothing has been named yet. One that lies three looks back is trusted, and gets a second name,
+nothing has been named yet, and those of a run that has never been seen healthy are not trusted
+at all. One that lies three looks back is trusted, and gets a second name,
 `healthy.ckpt`. Younger ones may be deleted before they are as old as that; one of them waits for
 its day as `healthy-next.ckpt`. Both are hard links where the file system has them, and cost no
 room while the numbered file is there.
@@ -25,7 +26,7 @@ from gan_lightning.families.base import read_checkpoint
 __all__ = ["HEALTHY", "NEXT", "Healthy", "HealthyCheckpoint", "checkpoint_of"]
 
 HEALTHY, NEXT = "healthy.ckpt", "healthy-next.ckpt"
-_TRUSTED = 3  # looks back
+_TRUSTED = 7  # looks after which a checkpoint is believed: patience, and two for an onset told late
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Healthy:
         if self._checkpoint is not None and self._steps is not None:
             self._checkpoint.steps = list(self._steps)
         self._steps = None
+        if trainer.global_step == 0:  # a run of its own, whatever was seen in an earlier fit
+            self._looks, self._first, self._interval = [], None, None
 
     def look(self, trainer: lightning.Trainer) -> None:
         """Note that nothing is wrong now, on every rank; the first one keeps a checkpoint."""
@@ -91,7 +94,7 @@ class Healthy:
             since: Generator updates at the first look at which the failure was there.
 
         Returns:
-            None if there is none, or no `GANCheckpoint`.
+            None if there is none, or no `GANCheckpoint`, or if the run was not seen healthy before.
 
         Raises:
             OSError: On all ranks, if a file cannot be read or linked on the first one.
@@ -112,6 +115,17 @@ class Healthy:
             raise error
         return None if answer is None else HealthyCheckpoint(answer[0], Path(answer[1]))
 
+    def gone_back(self, to: int) -> None:
+        """Forget what belongs to the future that a run has left.
+
+        Args:
+            to: Generator updates of the checkpoint to which it has gone; 0 is its beginning, after
+                which nobody has seen it healthy.
+        """
+        self.disown(to)
+        if to == 0:
+            self._looks, self._first = [], None
+
     def disown(self, after: int) -> None:
         """Forget the checkpoints after a step, which do not belong to the run's past any more.
 
@@ -124,7 +138,12 @@ class Healthy:
     def state_dict(self) -> dict[str, Any]:
         """Plain types, for the checkpoint."""
         steps = self._steps if self._checkpoint is None else list(self._checkpoint.steps)
-        return {"steps": steps, "looks": list(self._looks), "interval": self._interval, "first": self._first}
+        return {
+            "steps": steps,
+            "looks": list(self._looks),
+            "interval": self._interval,
+            "first": self._first,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint."""

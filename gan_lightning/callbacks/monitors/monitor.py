@@ -80,6 +80,6 @@ class AbstractMonitor(AbstractDriven, ABC):
     def judge(self, history: History) -> Sequence[Finding]:
         """What holds now, a pure function of the history."""
 
-    def note(self, finding: Finding, module: AbstractGAN) -> str:
+    def note(self, finding: Finding, module: AbstractGAN, history: History) -> str:
         """One more fact about a new finding that only the networks tell."""
         return ""

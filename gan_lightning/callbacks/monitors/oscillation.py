@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -34,6 +35,7 @@ class OscillationMonitor(AbstractMonitor):
         bins: Only where samples reach less than this share of the data at a time,
         distance: and lie farther from real ones than this energy distance, relative to the data's
             spread.
+        rhythm: Evidence, not needed: G's cost is periodic above this autocorrelation.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class OscillationMonitor(AbstractMonitor):
         turn: float = 0.75,
         bins: float = 0.7,
         distance: float = 0.05,
+        rhythm: float = 0.5,
     ) -> None:
         super().__init__(action, patience, observer)
         self.moved = moved
@@ -54,6 +57,7 @@ class OscillationMonitor(AbstractMonitor):
         self.turn = turn
         self.bins = bins
         self.distance = distance
+        self.rhythm = rhythm
 
     def judge(self, history: History) -> Sequence[Finding]:
         """Oscillation or nothing."""
@@ -68,6 +72,12 @@ class OscillationMonitor(AbstractMonitor):
             rules.evidence(history, "moved", self.moved, above=True)
             + rules.evidence(history, "shift", self.shift, above=True)
             + rules.evidence(history, "turn", self.turn, above=False)
+            + rules.evidence(history, "rhythm", self.rhythm, above=True)
             + rules.evidence(history, "bins", self.bins, above=False)
         )
-        return rules.finding(history, "oscillation", holds, self.patience, proof)
+        found = rules.finding(history, "oscillation", holds, self.patience, proof)
+        turns = history.last("phase")
+        if turns != turns:
+            return found
+        note = f"G's cost runs {turns:+.2f} turns behind D's"
+        return [replace(one, note=note) for one in found]

@@ -9,10 +9,12 @@ from typing import Any, final
 import lightning
 
 from gan_lightning.callbacks._arguments import positive
+from gan_lightning.callbacks._finite import not_finite
 from gan_lightning.callbacks._trainer import callbacks_of
+from gan_lightning.callbacks.checkpoint import GANCheckpoint
 from gan_lightning.callbacks.monitors.action import AbstractAction, Done
 from gan_lightning.callbacks.monitors.changes import AbstractChange, ScaleLearningRates
-from gan_lightning.callbacks.monitors.healthy import Healthy, HealthyCheckpoint, checkpoint_of
+from gan_lightning.callbacks.monitors.healthy import Healthy, checkpoint_of
 from gan_lightning.callbacks.monitors.stop import end
 from gan_lightning.callbacks.monitors.verdict import Verdict
 from gan_lightning.families.base import AbstractGAN, read_checkpoint
@@ -59,7 +61,9 @@ class Rollback(AbstractAction):
         """Refuse what could not be done later; after a resume change again what is not in a file.
 
         Raises:
-            ValueError: Without checkpoints, or with a change that the family does not allow.
+            ValueError: Without checkpoints, in a folder with those of another run, or with a change
+                that the family does not allow.
+            OSError: If the untrained players cannot be written.
         """
         if checkpoint_of(trainer) is None:
             names = [type(callback).__name__ for callback in callbacks_of(trainer)]
@@ -69,7 +73,7 @@ class Rollback(AbstractAction):
             )
         self._healthy.start(trainer)
         if trainer.global_step == 0:
-            trainer.save_checkpoint(self._untrained(trainer))
+            self._begin(trainer, module)
         for change in self.changes:
             change.start(trainer, module)
         for change, (name, state) in zip(self.changes, self._loaded, strict=False):
@@ -85,28 +89,34 @@ class Rollback(AbstractAction):
             ValueError: If it is not one of this game.
         """
         found = self._healthy.find(trainer, verdict.since)
-        beginning = self._untrained(trainer)
-        if found is None and trainer.strategy.broadcast(beginning.exists()):
-            found = HealthyCheckpoint(0, beginning)
         if self.used >= self.tries:
             end(trainer, verdict)
             times = "1 rollback" if self.used == 1 else f"{self.used} rollbacks"
             last = "no healthy checkpoint" if found is None else f"last healthy checkpoint {found}"
             return Done(f"stopped after {times}; {last}")
-        if found is None:
+        beginning = _untrained(trainer)
+        if found is not None:
+            path, step, name = found.path, found.step, str(found)
+        elif trainer.strategy.broadcast(beginning.exists()):
+            path, step, name = beginning, 0, f"the beginning, {beginning.name}"
+        else:
             end(trainer, verdict)
             return Done("stopped; no checkpoint to go back to")
-        go_back(trainer, module, found.path)
-        self._healthy.disown(found.step)
+        go_back(trainer, module, path)
+        self._healthy.gone_back(step)
         self.used += 1
         did = [change.apply(trainer, module) for change in self.changes]
-        what = f"rolled back to {found} (try {self.used} of {self.tries})"
-        return Done("; ".join([what, ", ".join(did)]) if did else what, found.step)
+        what = f"rolled back to {name} (try {self.used} of {self.tries})"
+        return Done("; ".join([what, ", ".join(did)]) if did else what, step)
 
-    def _untrained(self, trainer: lightning.Trainer) -> Path:
-        checkpoint = checkpoint_of(trainer)
-        assert checkpoint is not None  # see `start`
-        return checkpoint.folder / "untrained.ckpt"
+    def _begin(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
+        """A new run: none of the tries is used, and its beginning is kept."""
+        self.used = 0
+        checkpoint = _checkpoint(trainer)
+        checkpoint.refuse_another_run(trainer)  # it would lose its own beginning
+        # D may have been trained by now: Ctrl-C leaves a file between two updates of G.
+        if module.discriminator_updates == 0 and not_finite(module) is None:
+            trainer.save_checkpoint(_untrained(trainer))
 
     def healthy(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
         """See to it that a healthy checkpoint is kept."""
@@ -156,6 +166,16 @@ def go_back(trainer: lightning.Trainer, module: AbstractGAN, path: Path) -> None
     scale = saved.get(type(precision).__qualname__)
     if scale is not None:
         precision.load_state_dict(scale)
+
+
+def _checkpoint(trainer: lightning.Trainer) -> GANCheckpoint:
+    checkpoint = checkpoint_of(trainer)
+    assert checkpoint is not None  # see `start`
+    return checkpoint
+
+
+def _untrained(trainer: lightning.Trainer) -> Path:
+    return _checkpoint(trainer).folder / "untrained.ckpt"
 
 
 def _options(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan_lightning.callbacks.monitors.observation import Observation
+from gan_lightning.callbacks.monitors.players import of_players, rotation
 from gan_lightning.callbacks.monitors.reference import Reference, distances, ratio
 from gan_lightning.metrics.extractors.base import AbstractExtractor
 from gan_lightning.metrics.functional import mean_pairwise_distance, ndb_bins
 
-__all__ = ["MEANINGS", "Signals", "above"]
+__all__ = ["MEANINGS", "Signals"]
 
 MEANINGS = {
     "finite": "share of samples and logits that are finite",
@@ -42,6 +43,10 @@ MEANINGS = {
     "extent": "largest value of a sample relative to real",
     "right": "pairs that D ranks rightly",
     "logit": "median size of the logits",
+    "saturated": "share of logits beyond 5",
+    "rhythm": "how periodic G's cost is",
+    "phase": "turns by which G's cost runs behind D's",
+    "last_good": "the last update with a finite cost",
     "memory": "P(D ranks a training sample above a held-out one)",
     "overfit_v": "ADA's r_v",
     "overfit_t": "ADA's r_t",
@@ -102,6 +107,7 @@ class Signals:
         self.before: Tensor | None = None  # features at the last look
         self.recent: deque[Tensor] = deque(maxlen=_RECENT)
         self.means: deque[Tensor] = deque(maxlen=_RECENT)
+        self.costs: deque[Mapping[str, Tensor]] = deque(maxlen=_RECENT)
 
     def outputs(self, x: Tensor) -> dict[str, Tensor]:
         """Features, and logits of a classifier if there is one, of samples `(n, ...)`."""
@@ -115,7 +121,9 @@ class Signals:
 
     def measure(self, seen: Observation) -> dict[str, float]:
         """All signals of an observation; those that it does not allow are missing."""
-        found = _of_players(seen)
+        found = of_players(seen)
+        self.costs.append(seen.losses)
+        found |= rotation(self.costs)
         finite = seen.samples.flatten(1).isfinite().all(1)
         logits = torch.cat([*seen.logits.values(), seen.samples.new_zeros(0)])
         shares = [finite.double().mean(), logits.isfinite().double().mean()]
@@ -172,6 +180,7 @@ class Signals:
         self.before = None
         self.recent.clear()
         self.means.clear()
+        self.costs.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """What the next look is compared with, for the checkpoint."""
@@ -180,6 +189,7 @@ class Signals:
             "before": self.before,
             "recent": list(self.recent),
             "means": list(self.means),
+            "costs": [dict(costs) for costs in self.costs],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -187,44 +197,7 @@ class Signals:
         self.first, self.before = state["first"], state["before"]
         self.recent = deque(state["recent"], maxlen=_RECENT)
         self.means = deque(state["means"], maxlen=_RECENT)
-
-
-def above(a: Tensor, b: Tensor) -> float:
-    """P(a > b) over all pairs, ties counted half: the area under the ROC curve.
-
-    Args:
-        a: `(n,)`.
-        b: `(m,)`.
-    """
-    a, b = a.double(), b.double().sort().values
-    below = torch.searchsorted(b, a, right=False) + torch.searchsorted(b, a, right=True)
-    return float(below.double().mean()) / (2 * len(b))
-
-
-def _of_players(seen: Observation) -> dict[str, float]:
-    found = {f"weights_{player}": value for player, value in seen.weights.items()}
-    for player, losses in seen.losses.items():
-        found[f"loss_{player}"] = float(losses.double().mean())
-    names = {"grad_norm/generator": "gradient", "grad_norm/discriminator": "discriminator_gradient"}
-    for row, name in names.items():
-        values = [r[row] for r in seen.rows if row in r]
-        if values:
-            found[name] = sum(values) / len(values)
-    logits = seen.logits
-    finite = {name: x for name, x in logits.items() if len(x) and bool(x.isfinite().all())}
-    if finite:
-        found["logit"] = float(torch.cat(list(finite.values())).abs().median())
-    if "real" in finite:
-        found["overfit_t"] = float(logits["real"].sign().mean())
-    if {"real", "fake"} <= finite.keys():
-        found["right"] = above(logits["real"], logits["fake"])
-    if {"real", "heldout"} <= finite.keys():
-        found["memory"] = above(logits["real"], logits["heldout"])
-    if {"real", "fake", "heldout"} <= finite.keys():
-        real, fake, unseen = (float(logits[k].double().mean()) for k in ("real", "fake", "heldout"))
-        if real != fake:
-            found["overfit_v"] = (real - unseen) / (real - fake)
-    return found
+        self.costs = deque(state["costs"], maxlen=_RECENT)
 
 
 def _spreads(x: Tensor, labels: Tensor) -> dict[int, float]:

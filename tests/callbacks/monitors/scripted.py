@@ -47,7 +47,7 @@ class Scripted(AbstractMonitor):
         evidence = Evidence("pairwise", value, 2.0, above=False, was=value)
         return [Finding("mode collapse", history.steps[-1], (evidence,), 1.0)]
 
-    def note(self, finding, module):
+    def note(self, finding, module, history):
         return "by hand"
 
 

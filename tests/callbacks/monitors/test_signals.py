@@ -8,7 +8,8 @@ import torch
 from looks import ring, seen
 from sklearn.metrics import roc_auc_score
 
-from gan_lightning.callbacks.monitors.signals import MEANINGS, Signals, above
+from gan_lightning.callbacks.monitors.players import above
+from gan_lightning.callbacks.monitors.signals import MEANINGS, Signals
 from gan_lightning.data import Digits
 from gan_lightning.metrics.extractors import DigitsClassifier
 from gan_lightning.metrics.functional import mean_pairwise_distance
@@ -78,6 +79,8 @@ def test_a_straight_way_and_one_there_and_back(path, turn):
     found = [signals.measure(seen(base + x)) for x in path]
     assert "turn" not in found[3]
     assert found[4]["turn"] == pytest.approx(turn, abs=1e-5)
+    signals.forget()
+    assert "turn" not in signals.measure(seen(base))
 
 
 def test_what_is_compared_with_the_past_survives_a_checkpoint(tmp_path):
@@ -216,12 +219,14 @@ def test_every_signal_has_a_meaning():
         x[:16],
         labels=torch.arange(16) % 3,
         logits={name: torch.randn(4) for name in ("real", "fake", "heldout")},
-        losses={name: torch.ones(2) for name in ("generator", "discriminator")},
+        losses={name: torch.arange(20.0) for name in ("generator", "discriminator")},
         rows=[{"grad_norm/generator": 1.0, "grad_norm/discriminator": 1.0}],
         weights={"generator": 1.0, "discriminator": 1.0},
     )
     moved = seen(x[1:17], labels=torch.arange(16) % 3)
     names = signals.measure(observation).keys()
+    broken = seen(x[:16], losses={"generator": torch.tensor([0.0, math.nan])})
+    names |= Signals(x).measure(broken).keys()
     for _ in range(4):
         names |= signals.measure(moved).keys()
         names |= signals.measure(observation).keys()
