@@ -274,6 +274,12 @@ FAILING_IMAGES: dict[str, list[dict[str, Any]]] = {
         FASHION | NS | FEW | {"limit": 200, "batch_norm": False},
         DIGITS | NS | FEW | {"limit": 50},
         FASHION | NS | FEW | {"limit": 50},
+        DIGITS | HINGE | FEW | {"batch_norm": False, "limit": 50},
+        FASHION | HINGE | FEW | {"batch_norm": False, "limit": 50},
+        DIGITS | LS | FEW | {"batch_norm": False, "limit": 50},
+        FASHION | LS | FEW | {"batch_norm": False, "limit": 50},
+        DIGITS | NS | FEW | {"batch_norm": False, "limit": 50},
+        FASHION | NS | FEW | {"batch_norm": False, "limit": 50},
     ],
 }
 

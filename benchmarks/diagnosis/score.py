@@ -87,6 +87,7 @@ def main() -> None:
     every = [judge(r, panel) for r in recorded() if r.configuration.heldout == heldout]
     failed = [j for j in every if j.run.state == "failed"]
     healthy = [j for j in every if j.run.state == "healthy"]
+    recovered = [j for j in every if j.run.state == "recovered"]
     found = [j for j in failed if j.said]
     late = [j for j in failed if "mode collapse" in j.run.onsets]
     half = [j for j in late if dict(j.said).get("mode collapse", LOOKS) < LOOKS // 2]
@@ -95,6 +96,7 @@ def main() -> None:
     print(f"found {len(found)}/{len(failed)}, right {sum(j.right for j in found)}/{len(found)}")
     print(f"any right {sum(any(k in j.run.onsets for k, _ in j.said) for j in found)}")
     print(f"false alarms {sum(bool(j.said) for j in healthy)}/{len(healthy)}")
+    print(f"recovered runs named {sum(bool(j.said) for j in recovered)}/{len(recovered)}")
     print(f"median delay {delays[len(delays) // 2] if delays else None}")
     print(f"collapse before half {len(half)}/{len(late)}")
     kinds = sorted({kind for j in failed for kind in j.run.onsets})

@@ -43,7 +43,9 @@ oscillation 50 %, since a turn has its still points; for divergence at the last 
 the first look, not before a tenth of the run, from which on it holds in at least 70 % of the looks
 to the end (50 % for oscillation). A run may have failed in several kinds. A run is healthy
 when no kind has failed and quality is good in at least 80 % of the last 20 % of the looks.
-What is neither is undecided; it is counted and left out of both.
+It has recovered when it ends so, but a kind held at five looks on end after the first tenth
+of the run. What is neither is undecided. Recovered and undecided runs are counted, and left out of
+both.
 
 Three things were amended after a look at the labels of the first seed's runs, before there was any
 rule of a monitor: points near few centres, but too far for high quality, were no collapse; a D that
@@ -51,7 +53,9 @@ ranks most samples above real ones had not lost; samples that fly off were calle
 Three more after the first trials of the rules on the tuning half: samples that fly off all together
 were no divergence, because their variance stays small; points near few centres were called a
 collapse also where D had won; a generator that had never moved was called collapsed only, and "no
-progress" was what had no other name.
+progress" was what had no other name. And a last one when false alarms were looked at on the tuning
+half: runs that had failed for a tenth of their length and recovered were called healthy. The report
+also gives the false alarms among all runs that end healthy, whatever happened before.
 """
 
 from __future__ import annotations
@@ -82,6 +86,7 @@ KINDS = (
 )
 _EARLY, _LATE, _LAST = 0.1, 0.7, 0.8  # parts of a run
 _HOLDS = {"oscillation": 0.5}
+_STRETCH = 5  # looks
 _SEED = 77
 
 
@@ -306,7 +311,7 @@ def _quality(look: Mapping[str, float], points: bool) -> tuple[bool, bool, bool]
 
 
 def decide(looks: list[Mapping[str, float]], points: bool) -> tuple[str, dict[str, int]]:
-    """What a run is: "healthy", "failed" or "undecided", and the onset (a look) of each kind."""
+    """What a run is, "healthy", "recovered", "failed" or "undecided", and the onset (a look) of each kind."""
     holds = holding(looks, points)
     n = len(looks)
     onsets: dict[str, int] = {}
@@ -317,7 +322,19 @@ def decide(looks: list[Mapping[str, float]], points: bool) -> tuple[str, dict[st
             onsets[kind] = _onset(holds[kind], share)
     if onsets:
         return "failed", onsets
-    return ("healthy" if holds["good"][int(_LAST * n) :].mean() >= 0.8 else "undecided"), {}
+    if holds["good"][int(_LAST * n) :].mean() < 0.8:
+        return "undecided", {}
+    ill = any(_on_end(holds[kind][int(_EARLY * n) :]) >= _STRETCH for kind in KINDS)
+    return ("recovered" if ill else "healthy"), {}
+
+
+def _on_end(holds: np.ndarray) -> int:
+    """The longest stretch of looks at which it holds."""
+    longest = now = 0
+    for hold in holds:
+        now = now + 1 if hold else 0
+        longest = max(longest, now)
+    return longest
 
 
 def _onset(holds: np.ndarray, share: float) -> int:

@@ -35,8 +35,8 @@ class ConvergenceMonitor(AbstractMonitor):
         few: Coverage relative to real.
         wins: D has won above this share of rightly ranked pairs.
         loses: G has won below this one.
-        drift: No progress where samples of fixed z have changed less than this since the first look,
-            relative to the data's spread.
+        drift: No progress where samples of fixed z have changed less than this since the first
+            look, relative to the data's spread.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ConvergenceMonitor(AbstractMonitor):
         precision: float = 0.1,
         few: float = 0.3,
         wins: float = 0.95,
-        loses: float = 0.65,
+        loses: float = 0.6,
         drift: float = 0.1,
     ) -> None:
         super().__init__(action, patience, observer)
@@ -95,8 +95,5 @@ class ConvergenceMonitor(AbstractMonitor):
     def _improving(self, history: History) -> bool:
         """Whether the distance falls by a fifth, or precision rises, within twice the patience."""
         looks = self.patience + 1
-        values = history["distance"]
-        if len(values) < 2 * looks:
-            return False
-        new, old = np.nanmedian(values[-looks:]), np.nanmedian(values[-2 * looks : -looks])
-        return bool(new < 0.8 * old) or rules.rising(history, "precision", looks, 1.25)
+        nearer = rules.falling(history, "distance", looks, 0.8)
+        return nearer or rules.rising(history, "precision", looks, 1.25)

@@ -19,6 +19,8 @@ from gan_lightning.families.base import AbstractGAN
 
 __all__ = ["DivergenceMonitor"]
 
+_NUMBERS = ("loss_generator", "loss_discriminator", "weights_generator", "weights_discriminator")
+
 
 @final
 class DivergenceMonitor(AbstractMonitor):
@@ -54,10 +56,9 @@ class DivergenceMonitor(AbstractMonitor):
     def judge(self, history: History) -> Sequence[Finding]:
         """What is not finite, or else what explodes."""
         broken = rules.below(history, "finite", 1.0)
-        for name in ("loss_generator", "loss_discriminator", "weights_generator"):
+        for name in _NUMBERS:
             if name in history:
                 broken |= ~np.isfinite(history[name])
-        broken |= ~np.isfinite(history["weights_discriminator"])
         proof = rules.evidence(history, "finite", 1.0, above=False)
         found = rules.finding(history, "divergence", broken, 1, proof)
         if found:

@@ -48,7 +48,7 @@ class FailureMonitors(AbstractDriven):
         verdicts: What was said in this fit, oldest first.
 
     Raises:
-        ValueError: If an argument is out of range, or two monitors are of one class.
+        ValueError: If an argument is out of range, there is no monitor, or two are of one class.
 
     Example:
         >>> monitors = FailureMonitors(action="stop")
@@ -78,7 +78,7 @@ class FailureMonitors(AbstractDriven):
             ]
         classes = [type(monitor).__name__ for monitor in monitors]
         if not classes or len(set(classes)) < len(classes):
-            raise ValueError(f"`monitors` must be of different classes, got {classes}.")
+            raise ValueError(f"`monitors` must be one or more of different classes, got {classes}.")
         self.monitors = list(monitors)
         observer = Observer(every_n_steps, number, seed, heldout)
         self.driver = Driver(observer, self.monitors, extractor)

@@ -1,11 +1,11 @@
 """Which checkpoint of a run is the last healthy one, and how it outlives `keep`.
 
 A failure is named some looks after it began, so the newest checkpoint need not be healthy when
-nothing has been named yet, and those of a run that has never been seen healthy are not trusted
-at all. One that lies three looks back is trusted, and gets a second name,
-`healthy.ckpt`. Younger ones may be deleted before they are as old as that; one of them waits for
-its day as `healthy-next.ckpt`. Both are hard links where the file system has them, and cost no
-room while the numbered file is there.
+nothing has been named yet, and those of a run that has never been seen healthy are not trusted at
+all. One that lies seven looks back is trusted, and gets a second name, `healthy.ckpt`. Younger ones
+may be deleted before they are as old as that; one of them waits for its day as `healthy-next.ckpt`.
+Both are hard links where the file system has them, and cost no room while the numbered file is
+there.
 """
 
 from __future__ import annotations

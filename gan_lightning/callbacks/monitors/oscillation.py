@@ -61,6 +61,8 @@ class OscillationMonitor(AbstractMonitor):
 
     def judge(self, history: History) -> Sequence[Finding]:
         """Oscillation or nothing."""
+        if rules.falling(history, "distance", self.patience, 0.7):
+            return []
         moving = rules.above(history, "moved", self.moved) | rules.above(
             history, "shift", self.shift
         )

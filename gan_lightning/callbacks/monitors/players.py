@@ -22,7 +22,9 @@ def of_players(seen: Observation) -> dict[str, float]:
     for player, losses in seen.losses.items():
         found[f"loss_{player}"] = float(losses.double().mean())
         broken = (~losses.isfinite()).nonzero()
-        if len(broken) and player == "generator":
+        # What was before the first cost that is kept is only known of a run's first look.
+        known = len(broken) and (int(broken[0]) > 0 or seen.step == len(losses))
+        if known and player == "generator":
             found["last_good"] = float(seen.step - len(losses) + int(broken[0]))
     names = {"grad_norm/generator": "gradient", "grad_norm/discriminator": "discriminator_gradient"}
     for row, name in names.items():

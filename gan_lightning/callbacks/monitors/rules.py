@@ -13,7 +13,7 @@ from gan_lightning.callbacks.monitors.history import History
 from gan_lightning.callbacks.monitors.signals import MEANINGS
 from gan_lightning.callbacks.monitors.verdict import Evidence, Finding
 
-__all__ = ["above", "below", "evidence", "finding", "grown", "rising"]
+__all__ = ["above", "below", "evidence", "falling", "finding", "grown", "rising"]
 
 Holds = NDArray[np.bool_]
 
@@ -49,6 +49,17 @@ def rising(history: History, name: str, looks: int, by: float) -> bool:
     return bool(np.nanmedian(new) > by * np.nanmedian(old))
 
 
+def falling(history: History, name: str, looks: int, to: float) -> bool:
+    """Whether the median of a signal over so many looks is under a share of that before."""
+    values = history[name]
+    if len(values) < 2 * looks:
+        return False
+    new, old = values[-looks:], values[-2 * looks : -looks]
+    if not (np.isfinite(new).any() and np.isfinite(old).any()):
+        return False
+    return bool(np.nanmedian(new) < to * np.nanmedian(old))
+
+
 def finding(
     history: History, kind: str, holds: Holds, patience: int, proof: Sequence[Evidence]
 ) -> list[Finding]:
@@ -68,10 +79,8 @@ def finding(
     start = len(holds) - 1
     while start > 0 and (holds[start - 1] or (start > 1 and holds[start - 2])):
         start -= 1
-    if not holds[start]:
-        start += 1
     confidence = float(holds[start:].mean())
-    bad = [e for e in proof if (e.value > e.threshold) == e.above or not math.isfinite(e.value)]
+    bad = [e for e in proof if _beyond(e, e.value) or not math.isfinite(e.value)]
     known = tuple(replace(e, was=_before(history, e, start)) for e in bad)
     return [Finding(kind, history.steps[start], known, confidence)]
 
@@ -83,7 +92,12 @@ def _before(history: History, proof: Evidence, start: int) -> float | None:
     if len(values) < 2:
         return None
     was = float(np.median(values))
-    return None if (was > proof.threshold) == proof.above else was
+    return None if _beyond(proof, was) else was
+
+
+def _beyond(proof: Evidence, value: float) -> bool:
+    """Whether a value is on the bad side; the threshold itself is not."""
+    return value > proof.threshold if proof.above else value < proof.threshold
 
 
 def evidence(history: History, name: str, threshold: float, above: bool) -> list[Evidence]:

@@ -25,9 +25,15 @@ def test_two_processes_go_back_and_stop_together(tmp_path):
     )
     ranks = [load(tmp_path / f"rank-{rank}.pt") for rank in (0, 1)]
     assert differences(*ranks) == []
-    # Back from 8 to 6; from then on two updates of D a step; stopped by the next look, at 10.
-    assert (ranks[0]["used"], ranks[0]["step"], ranks[0]["updates"]) == (1, 10, 8 + 2 * 2)
-    assert ranks[0]["steps"] == [3, 6, 9, 10]
+    # From 4 to the beginning, from 20 to 18, which was seen healthy; stopped by the next look. From
+    # 4 on there are two updates of D a step.
+    assert ranks[0]["did"] == [
+        "rolled back to the beginning, untrained.ckpt (try 1 of 2); discriminator steps 1 -> 2",
+        "rolled back to step=18.ckpt (try 2 of 2); discriminator steps 2 -> 2",
+        "stopped after 2 rollbacks; last healthy checkpoint step=18.ckpt",
+    ]
+    assert (ranks[0]["used"], ranks[0]["step"], ranks[0]["updates"]) == (2, 22, 4 + 2 * 18)
+    assert ranks[0]["steps"] == [6, 9, 12, 15, 18, 21, 22]  # 3 is of the past that is left
     last = load(tmp_path / "checkpoints/last.ckpt")
     assert differences(dict(last["state_dict"]), dict(ranks[0]["state"])) == []
-    assert RunDirectory(tmp_path).read_run()["outcome"] == "stopped: mode collapse (since step 8)"
+    assert RunDirectory(tmp_path).read_run()["outcome"] == "stopped: mode collapse (since step 22)"
