@@ -30,7 +30,7 @@ import torch
 from configurations import Configuration, configurations
 from games import data_of, module_of
 from lightning.pytorch.callbacks import Callback
-from truth import Witness
+from witness import Witness
 
 from gan_lightning.callbacks.monitors.observer import Observer
 

@@ -1,6 +1,6 @@
 """The pictures of docs/failures.md: one run of each kind of failure, and a healthy one.
 
-    python benchmarks/diagnosis/guide.py    # after corpus.py
+python benchmarks/diagnosis/guide.py    # after corpus.py
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ import torch
 from configurations import FAST, FAST_G, HINGE, MINIMAX, NS, STRONG_D, UNCLIPPED
 from games import Game, data_of, module_of
 from lightning.pytorch.callbacks import Callback
-from truth import Witness, decide
+from truth import decide
+from witness import Witness
 
 sys.path.append(str(Path(__file__).parents[1]))
 from machine import describe

@@ -23,7 +23,8 @@ import gan_lightning  # noqa: F401  # before lightning
 import torch
 from configurations import Configuration, configurations
 from games import Game
-from truth import add_later, decide
+from truth import decide
+from witness import add_later
 
 from gan_lightning.callbacks.monitors.history import History
 from gan_lightning.callbacks.monitors.observation import Observation

@@ -90,6 +90,12 @@ def main_table(every: Sequence[Judged]) -> str:
         ),
         share_row("false alarms in healthy runs", healthy, lambda j: bool(j.said), "1 in 60"),
         share_row(
+            "something named in runs that end healthy, recovered ones too",
+            [j for j in every if j.run.state in ("healthy", "recovered")],
+            lambda j: bool(j.said),
+            "",
+        ),
+        share_row(
             "collapse named before half of the run",
             collapsed,
             lambda j: dict(j.said).get("mode collapse", LOOKS) < LOOKS / 2,
@@ -135,6 +141,7 @@ def confusion(every: Sequence[Judged]) -> str:
     """Rows: what is true; columns: what was named first."""
     columns = [*KINDS, "nothing"]
     rows: dict[str, list[Judged]] = {"healthy": [j for j in every if j.run.state == "healthy"]}
+    rows["recovered"] = [j for j in every if j.run.state == "recovered"]
     rows["undecided"] = [j for j in every if j.run.state == "undecided"]
     sets = sorted({_truth(j) for j in every if j.run.state == "failed"})
     rows |= {name: [j for j in every if _truth(j) == name] for name in sets}

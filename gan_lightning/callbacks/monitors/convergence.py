@@ -53,15 +53,15 @@ class ConvergenceMonitor(AbstractMonitor):
         drift: float = 0.1,
     ) -> None:
         super().__init__(action, patience, observer)
-        self.distance = distance
-        self.precision = precision
-        self.few = few
-        self.wins = wins
-        self.loses = loses
-        self.drift = drift
+        self.distance = rules.threshold("distance", distance)
+        self.precision = rules.threshold("precision", precision)
+        self.few = rules.threshold("few", few)
+        self.wins = rules.threshold("wins", wins, most=1)
+        self.loses = rules.threshold("loses", loses, most=1)
+        self.drift = rules.threshold("drift", drift)
 
     def judge(self, history: History) -> Sequence[Finding]:
-        """Which of the three."""
+        """At most one of the three: advice against one is bad against another."""
         bad = rules.above(history, "distance", self.distance)
         bad |= rules.below(history, "precision", self.precision) & rules.below(
             history, "coverage", self.few
@@ -73,15 +73,16 @@ class ConvergenceMonitor(AbstractMonitor):
         wins = rules.above(history, "right", self.wins)
         loses = rules.below(history, "right", self.loses)
         rest = rules.below(history, "drift", self.drift)
-        found: list[Finding] = []
         kinds = {
             "no progress": (rest, rules.evidence(history, "drift", self.drift, above=False)),
             "discriminator wins": (wins, self._of_winner(history)),
             "generator wins": (loses, rules.evidence(history, "right", self.loses, above=False)),
         }
         for kind, (holds, more) in kinds.items():
-            found += rules.finding(history, kind, bad & holds, self.patience, more + proof)
-        return found
+            found = rules.finding(history, kind, bad & holds, self.patience, more + proof)
+            if found:
+                return found
+        return []
 
     def _of_winner(self, history: History) -> list[Evidence]:
         early = history["gradient"][: history.young]

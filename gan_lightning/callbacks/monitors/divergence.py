@@ -13,7 +13,6 @@ from gan_lightning.callbacks.monitors.actions import Action
 from gan_lightning.callbacks.monitors.history import History
 from gan_lightning.callbacks.monitors.monitor import AbstractMonitor
 from gan_lightning.callbacks.monitors.observer import Observer
-from gan_lightning.callbacks.monitors.rules import Holds
 from gan_lightning.callbacks.monitors.verdict import Finding
 from gan_lightning.families.base import AbstractGAN
 
@@ -33,8 +32,10 @@ class DivergenceMonitor(AbstractMonitor):
         action: See `AbstractMonitor`.
         patience: Looks at which something must explode; NaN and infinity are believed at once.
         observer: See `AbstractMonitor`.
-        logit: Explodes above this median size of the logits.
-        factor: Logits and weights explode at so many times their median of the young run.
+        logit: Logits explode above this median distance from their median, if that is also a
+            tenth of `factor` times their median of the young run.
+        gradient: Gradients explode above this norm, if that is also beyond `factor`.
+        factor: Weights and gradients explode at so many times their median of the young run.
         extent: Samples explode at so many times the largest real value.
     """
 
@@ -45,13 +46,15 @@ class DivergenceMonitor(AbstractMonitor):
         observer: Observer | None = None,
         *,
         logit: float = 500.0,
+        gradient: float = 1000.0,
         factor: float = 1000.0,
         extent: float = 100.0,
     ) -> None:
         super().__init__(action, patience, observer)
-        self.logit = logit
-        self.factor = factor
-        self.extent = extent
+        self.logit = rules.threshold("logit", logit)
+        self.gradient = rules.threshold("gradient", gradient)
+        self.factor = rules.threshold("factor", factor)
+        self.extent = rules.threshold("extent", extent)
 
     def judge(self, history: History) -> Sequence[Finding]:
         """What is not finite, or else what explodes."""
@@ -63,26 +66,29 @@ class DivergenceMonitor(AbstractMonitor):
         found = rules.finding(history, "divergence", broken, 1, proof)
         if found:
             return found
-        exploding = rules.above(history, "logit", self.logit) | rules.above(
-            history, "extent", self.extent
-        )
-        proof = rules.evidence(history, "logit", self.logit, above=True)
-        proof += rules.evidence(history, "extent", self.extent, above=True)
-        for name in ("weights_generator", "weights_discriminator"):
-            exploding |= self._exploding(history, name)
-            early = history[name][: history.young]
-            if np.isfinite(early).any():
-                limit = self.factor * float(np.nanmedian(early))
-                proof += rules.evidence(history, name, limit, above=True)
+        exploding = rules.above(history, "extent", self.extent)
+        proof = rules.evidence(history, "extent", self.extent, above=True)
+        for name, limit in self._limits(history).items():
+            exploding |= rules.above(history, name, limit)
+            proof += rules.evidence(history, name, limit, above=True)
         exploding = np.asarray(exploding & rules.grown(history))
         return rules.finding(history, "divergence", exploding, self.patience, proof)
 
-    def _exploding(self, history: History, name: str) -> Holds:
-        early = history[name][: history.young]
-        early = early[np.isfinite(early)]
-        if not len(early):
-            return np.zeros(len(history), dtype=bool)
-        return rules.above(history, name, self.factor * float(np.median(early)))
+    def _limits(self, history: History) -> dict[str, float]:
+        """Above which each signal explodes: a floor, and so many times its own early median."""
+        limits = {}
+        for name, floor, factor in (
+            ("logit", self.logit, self.factor / 10),
+            ("gradient", self.gradient, self.factor),
+            ("discriminator_gradient", self.gradient, self.factor),
+            ("weights_generator", 0.0, self.factor),
+            ("weights_discriminator", 0.0, self.factor),
+        ):
+            early = history[name][: history.young]
+            early = early[np.isfinite(early)]
+            if len(early):
+                limits[name] = max(floor, factor * float(np.median(early)))
+        return limits
 
     def note(self, finding: Finding, module: AbstractGAN, history: History) -> str:
         """Name the last good step, where the costs tell it, and the first bad tensor."""

@@ -31,10 +31,10 @@ class ModeCollapseMonitor(AbstractMonitor):
         action: See `AbstractMonitor`.
         patience: See `AbstractMonitor`.
         observer: See `AbstractMonitor`.
-        alike: Complete below this mean pairwise distance, relative to real,
-        pairwise: or below this one where D ranks less than `fooled` of the pairs of a real and a
-            fake sample rightly: what D tells from real is bad, whatever its kinds.
-        fooled: See `pairwise`.
+        alike: Complete below this mean pairwise distance, relative to real.
+        pairwise: Complete also below this one, where D is fooled.
+        fooled: D is, where it ranks less than this share of the pairs of a real and a fake sample
+            rightly. Bad samples that it tells from real ones are no collapse, whatever their kinds.
         duplicates: Complete above this share of samples with a near-duplicate.
         bins: Partial below this share of the data, by bins that samples reach.
         classes: Partial below this share of the data's classes, where a classifier is there.
@@ -59,14 +59,14 @@ class ModeCollapseMonitor(AbstractMonitor):
         precision: float = 0.2,
     ) -> None:
         super().__init__(action, patience, observer)
-        self.alike = alike
-        self.pairwise = pairwise
-        self.fooled = fooled
-        self.duplicates = duplicates
-        self.bins = bins
-        self.classes = classes
-        self.class_pairwise = class_pairwise
-        self.precision = precision
+        self.alike = rules.threshold("alike", alike)
+        self.pairwise = rules.threshold("pairwise", pairwise)
+        self.fooled = rules.threshold("fooled", fooled, most=1)
+        self.duplicates = rules.threshold("duplicates", duplicates, most=1)
+        self.bins = rules.threshold("bins", bins, most=1)
+        self.classes = rules.threshold("classes", classes, most=1)
+        self.class_pairwise = rules.threshold("class_pairwise", class_pairwise)
+        self.precision = rules.threshold("precision", precision)
 
     def judge(self, history: History) -> Sequence[Finding]:
         """Complete collapse, or else partial collapse."""

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_lightning.families.base import AbstractGAN
 
-__all__ = ["Observation", "judged", "observe", "sampled"]
+__all__ = ["Observation", "costs", "judged", "observe", "sampled"]
 
 _CHUNK = 256
 
@@ -102,7 +102,7 @@ def observe(
         z: Latent codes `(n, latent_dim)`, the same every time.
         labels: Their classes `(n,)` for a conditional family.
         real: Real samples and their labels by name, for D to judge.
-        losses: Each player's costs since the last look.
+        losses: Each player's costs since the last look, one or many a tensor.
         rows: What was logged since the last look.
     """
     samples = sampled(module, z, labels)
@@ -113,10 +113,15 @@ def observe(
         samples=samples,
         labels=labels,
         logits={name: judged(module, x, given[name]) for name, (x, _) in sets.items()},
-        losses={name: torch.stack(list(v)).float().cpu() for name, v in losses.items() if v},
+        losses={name: costs(v).float() for name, v in losses.items() if v},
         rows=tuple(rows),
         weights=_largest(module),
     )
+
+
+def costs(parts: Sequence[Tensor]) -> Tensor:
+    """Costs of single updates and of many, oldest first, as one tensor on the CPU."""
+    return torch.cat([part.reshape(-1) for part in parts]).cpu()
 
 
 def _largest(module: AbstractGAN) -> dict[str, float]:

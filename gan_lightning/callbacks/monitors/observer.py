@@ -13,7 +13,7 @@ from gan_lightning.callbacks._arguments import positive
 from gan_lightning.callbacks._batch import split_batch
 from gan_lightning.callbacks._real_samples import ServesRealSamples
 from gan_lightning.callbacks._trainer import datamodule_of
-from gan_lightning.callbacks.monitors.observation import Observation, observe
+from gan_lightning.callbacks.monitors.observation import Observation, costs, observe
 from gan_lightning.families.base import AbstractGAN
 
 __all__ = ["Observer", "default_interval"]
@@ -21,7 +21,7 @@ __all__ = ["Observer", "default_interval"]
 _SHARE, _LEAST, _MOST = 50, 20, 1000  # looks a run, and generator updates between two
 _UNLIMITED = 200
 _KEPT = 64  # rows and ...
-_COSTS = 512  # costs kept between two looks
+_FOLDED = 512  # costs of single updates, before they become one tensor
 _MOST_HALF = 65_504.0  # float16's largest number
 
 
@@ -140,7 +140,8 @@ class Observer:
             if name == "discriminator" or module.generator_stepped:
                 kept = self._losses.setdefault(name, [])
                 kept.append(loss)
-                del kept[:-_COSTS]
+                if len(kept) >= _FOLDED and not kept[-_FOLDED].ndim:  # one tensor of many
+                    kept[-_FOLDED:] = [torch.stack(kept[-_FOLDED:])]
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by a connector
         if every > 0 and module.generator_stepped and trainer.global_step % every == 0:
             row = {k: float(v) for k, v in trainer.callback_metrics.items() if "/" in k}
@@ -172,7 +173,7 @@ class Observer:
         """What is remembered between two looks, and the real samples that came from batches."""
         real = self.real if self._from_batches else None
         return {
-            "losses": {name: torch.stack(kept).cpu() for name, kept in self._losses.items()},
+            "losses": {name: costs(kept) for name, kept in self._losses.items()},
             "rows": [dict(row) for row in self._rows],
             "epoch": self._epoch,
             "found": [(_packed(x), labels) for x, labels in self._found],
@@ -182,7 +183,7 @@ class Observer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint, after `start`."""
         losses = state["losses"].items()
-        self._losses = {name: list(kept.to(self._device).unbind()) for name, kept in losses}
+        self._losses = {name: [kept.to(self._device)] for name, kept in losses}
         self._rows = [dict(row) for row in state["rows"]]
         if self.real is None:
             self._epoch = state["epoch"]

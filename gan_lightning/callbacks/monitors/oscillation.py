@@ -52,12 +52,12 @@ class OscillationMonitor(AbstractMonitor):
         rhythm: float = 0.5,
     ) -> None:
         super().__init__(action, patience, observer)
-        self.moved = moved
-        self.shift = shift
-        self.turn = turn
-        self.bins = bins
-        self.distance = distance
-        self.rhythm = rhythm
+        self.moved = rules.threshold("moved", moved, most=1)
+        self.shift = rules.threshold("shift", shift)
+        self.turn = rules.threshold("turn", turn, most=1)
+        self.bins = rules.threshold("bins", bins, most=1)
+        self.distance = rules.threshold("distance", distance)
+        self.rhythm = rules.threshold("rhythm", rhythm, most=1)
 
     def judge(self, history: History) -> Sequence[Finding]:
         """Oscillation or nothing."""

@@ -45,8 +45,8 @@ class OverfittingMonitor(AbstractMonitor):
         nearest: float = 0.5,
     ) -> None:
         super().__init__(action, patience, observer)
-        self.memory = memory
-        self.nearest = nearest
+        self.memory = rules.threshold("memory", memory, most=1)
+        self.nearest = rules.threshold("nearest", nearest)
 
     def judge(self, history: History) -> Sequence[Finding]:
         """Memory and copies."""

@@ -13,7 +13,7 @@ __all__ = ["above", "of_players", "phase", "rhythm", "rotation"]
 
 _SATURATED = 5.0  # a sigmoid of it is within 0.7 % of 1
 _POINTS = 256  # of a cost's curve
-_FEWEST = 16
+_FEWEST = 32
 
 
 def of_players(seen: Observation) -> dict[str, float]:
@@ -38,9 +38,10 @@ def _of_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
     found = {}
     finite = {name: x for name, x in logits.items() if len(x) and bool(x.isfinite().all())}
     if finite:
-        sizes = torch.cat(list(finite.values())).abs()
-        found["logit"] = float(sizes.median())
-        found["saturated"] = float((sizes > _SATURATED).double().mean())
+        every = torch.cat(list(finite.values()))
+        # Not their size: a critic's logits have no zero, and may drift.
+        found["logit"] = float((every - every.median()).abs().median())
+        found["saturated"] = float((every.abs() > _SATURATED).double().mean())
     if "real" in finite:
         found["overfit_t"] = float(logits["real"].sign().mean())
     if {"real", "fake"} <= finite.keys():
@@ -75,15 +76,12 @@ def rotation(looks: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
     curves, looks = {}, list(looks)
     for player in ("generator", "discriminator"):
         parts = [look[player] for look in looks if player in look]
-        curve = torch.cat(parts).double() if parts else torch.empty(0)
-        if len(curve) < _FEWEST or not bool(curve.isfinite().all()):
-            return {}
-        curves[player] = _thinned(curve)
-    g, d = curves["generator"], curves["discriminator"]
-    found = {"rhythm": rhythm(g)}
-    if len(g) == len(d):
-        found["phase"] = phase(g, d)
-    return found
+        curves[player] = torch.cat(parts).double() if parts else torch.empty(0)
+    points = min(_POINTS, *map(len, curves.values()))
+    if points < _FEWEST or not all(bool(curve.isfinite().all()) for curve in curves.values()):
+        return {}
+    g, d = (_thinned(curves[player], points) for player in ("generator", "discriminator"))
+    return {"rhythm": rhythm(g), "phase": phase(g, d)}
 
 
 def rhythm(curve: Tensor) -> float:
@@ -94,7 +92,7 @@ def rhythm(curve: Tensor) -> float:
 
     Returns:
         In [-1, 1]; 1 for a sinusoid of many turns (less by the part of the curve that a lag
-        loses), near 0 for noise, 0 for a constant or one that never comes back.
+        loses), little for noise, 0 for a constant or one that never comes back.
     """
     x = curve.double() - curve.double().mean()
     power = float((x * x).sum())
@@ -124,7 +122,6 @@ def phase(a: Tensor, b: Tensor) -> float:
     return float(strongest.angle()) / (2 * torch.pi)
 
 
-def _thinned(curve: Tensor) -> Tensor:
-    """At most 256 means of equally long parts."""
-    size = -(-len(curve) // _POINTS)
-    return curve[: len(curve) // size * size].reshape(-1, size).mean(1)
+def _thinned(curve: Tensor, points: int) -> Tensor:
+    """Means of so many parts, equally long up to a value: curves of one span stay side by side."""
+    return torch.stack([part.mean() for part in curve.tensor_split(points)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -51,6 +52,9 @@ def lower_both_rates(module: AbstractGAN) -> str | None:
 
 def raise_discriminator_rate(module: AbstractGAN) -> str | None:
     """For a D that lags behind: two time scales, as in Heusel et al. 2017."""
+    rates = [setting(module, player, "lr") for player in ("generator", "discriminator")]
+    if None not in rates and float(rates[1]) > float(rates[0]):
+        return None
     now = _rate(module, "discriminator")
     return (
         f"raise the discriminator's learning rate{now} above the generator's (Heusel et al. 2017)"
@@ -154,6 +158,8 @@ def smaller_generator(module: AbstractGAN) -> str | None:
 
 def check_range(module: AbstractGAN) -> str | None:
     """G ends in tanh: data in [0, 1] or [0, 255] are out of its reach, and D's logits explode."""
+    if not any(isinstance(layer, nn.Tanh) for layer in layers(module.generator_modules())):
+        return None
     return "check that the data lie in [-1, 1], as the generator's output does"
 
 

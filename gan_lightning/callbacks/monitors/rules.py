@@ -13,9 +13,28 @@ from gan_lightning.callbacks.monitors.history import History
 from gan_lightning.callbacks.monitors.signals import MEANINGS
 from gan_lightning.callbacks.monitors.verdict import Evidence, Finding
 
-__all__ = ["above", "below", "evidence", "falling", "finding", "grown", "rising"]
+__all__ = ["above", "below", "evidence", "falling", "finding", "grown", "rising", "threshold"]
 
 Holds = NDArray[np.bool_]
+
+
+def threshold(name: str, value: float, least: float = 0.0, most: float = math.inf) -> float:
+    """Return a threshold that is a finite number in a range.
+
+    Args:
+        name: The argument's name, for the sentence.
+        value: What was given.
+        least: Its lowest value.
+        most: Its highest one.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not least <= value <= most or math.isinf(value):
+        bound = f"of at least {least:g}" if math.isinf(most) else f"from {least:g} to {most:g}"
+        raise ValueError(f"`{name}` must be a finite number {bound}, got {value!r}.")
+    return float(value)
 
 
 def below(history: History, name: str, threshold: float) -> Holds:

@@ -42,7 +42,7 @@ MEANINGS = {
     "turn": "way of the mean sample over five looks, in a straight line relative to its path",
     "extent": "largest value of a sample relative to real",
     "right": "pairs that D ranks rightly",
-    "logit": "median size of the logits",
+    "logit": "median distance of the logits from their median",
     "saturated": "share of logits beyond 5",
     "rhythm": "how periodic G's cost is",
     "phase": "turns by which G's cost runs behind D's",

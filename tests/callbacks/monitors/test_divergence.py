@@ -72,6 +72,9 @@ def test_weights_are_compared_with_the_young_runs_own(name):
         for factor, named in ((49, []), (51, [KIND])):
             looks = [usual] * GOOD + [usual | {name: factor * size}] * 2
             assert kinds(MONITOR, made(looks)) == named
+    # However long they have been large since.
+    late = [{"finite": 1.0, name: 1.0}] * 6 + [{"finite": 1.0, name: 51.0}] * 30
+    assert kinds(MONITOR, made(late)) == [KIND]
     # Whatever they are from the beginning is no explosion.
     assert kinds(MONITOR, turned({name: 1e9}, "1" * 30, good=0)) == []
 

@@ -75,10 +75,10 @@ def test_every_players_costs_since_the_last_look(k):
             assert seen.losses[player].tolist() == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_last_costs_are_kept_and_the_oldest_are_not(monkeypatch):
-    monkeypatch.setattr("gan_lightning.callbacks.monitors.observer._COSTS", 4)
+def test_many_costs_become_one_tensor(monkeypatch):
+    monkeypatch.setattr("gan_lightning.callbacks.monitors.observer._FOLDED", 4)
     watch = fit(Observer(6, 8))
-    expected = [costs["generator"] for costs in watch.costs[2:]]
+    expected = [costs["generator"] for costs in watch.costs]
     assert watch.seen[0].losses["generator"].tolist() == pytest.approx(expected, rel=1e-6)
 
 
