@@ -50,7 +50,7 @@ from machine import describe
 
 FOLDER = Path("runs/diagnosis-saved")
 RESULTS = Path(__file__).parents[1] / "results" / "diagnosis_saved.md"
-SEEDS, TRIES = 3, 4
+SEEDS, TRIES = 2, 4
 
 STEPS: dict[str, Any] = {"steps": 5000, "decay": False}
 GAMES: dict[str, dict[str, Any]] = {

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from replay import Recorded, recorded
+from truth import holding
 
 from gan_lightning.callbacks.monitors.convergence import ConvergenceMonitor
 from gan_lightning.callbacks.monitors.divergence import DivergenceMonitor
@@ -46,6 +47,15 @@ class Judged:
         """Whether the first look that named anything named a true kind first."""
         return self.first in self.run.onsets
 
+    @property
+    def true_then(self) -> bool:
+        """Whether the first named kind is true, or held when it was named or two looks before."""
+        if not self.said:
+            return False
+        kind, look = self.said[0]
+        holds = holding(self.run.looks, self.run.points)[kind]
+        return self.right or bool(holds[max(0, look - 2) : look + 1].any())
+
     def delay(self) -> float | None:
         """From a true kind's onset to its verdict, as a share of the run; early ones give 0."""
         delays = [
@@ -60,9 +70,9 @@ def monitors() -> list[AbstractMonitor]:
     """All of them with their defaults, in the order of their word."""
     return [
         DivergenceMonitor(),
-        ModeCollapseMonitor(),
         OverfittingMonitor(),
         ConvergenceMonitor(),
+        ModeCollapseMonitor(),
         OscillationMonitor(),
     ]
 
