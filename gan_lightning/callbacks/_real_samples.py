@@ -10,7 +10,7 @@ from torch import Tensor
 from gan_lightning.metrics.defaults import default_suite
 from gan_lightning.metrics.suite import MetricSuite
 
-__all__ = ["HasModes", "ServesRealSamples", "suite_of"]
+__all__ = ["HasModes", "ServesRealSamples", "kind_of", "suite_of"]
 
 
 @runtime_checkable
@@ -46,7 +46,12 @@ class HasModes(Protocol):
 def suite_of(data: ServesRealSamples, number: int) -> MetricSuite:
     """Choose metrics for a data module and so many samples."""
     modes = (data.centres, data.std) if isinstance(data, HasModes) else None
+    return default_suite(kind_of(data), data.image_shape, number, modes)
+
+
+def kind_of(data: object) -> str:
+    """Name the class of the set that says what the images are: the one inside a wrapper."""
     kind = type(data).__name__
-    if kind == "SemiSupervised":  # a wrapper: the set inside says what the images are
+    if kind == "SemiSupervised" and isinstance(data, ServesRealSamples):
         kind = str(data.identity["data"]).partition("data=")[2].partition("(")[0]
-    return default_suite(kind, data.image_shape, number, modes)
+    return kind

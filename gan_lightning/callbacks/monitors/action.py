@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import lightning
 
@@ -15,6 +15,7 @@ from gan_lightning.families.base import AbstractGAN
 __all__ = ["AbstractAction", "Done"]
 
 
+@final
 @dataclass(frozen=True)
 class Done:
     """What an action did.

@@ -20,7 +20,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.callbacks._grid import save_image
-from gan_lightning.callbacks._run_directory import run_directory
 from gan_lightning.callbacks._trainer import callbacks_of
 from gan_lightning.callbacks.monitors.events import EventsFile
 from gan_lightning.callbacks.monitors.history import History
@@ -41,7 +40,8 @@ _warned: WeakKeyDictionary[lightning.Trainer, set[str]] = WeakKeyDictionary()
 def begin(trainer: lightning.Trainer) -> None:
     """Drop events after the step from which a run is resumed, and their pictures.
 
-    A run from scratch drops all. Only the first process does anything.
+    Only in the folder of a run recorder, which refuses that of another run: elsewhere nothing is
+    ever deleted. Only the first process does anything.
 
     Args:
         trainer: At the start of its training.
@@ -49,7 +49,7 @@ def begin(trainer: lightning.Trainer) -> None:
     if not trainer.is_global_zero:
         return
     _warned.pop(trainer, None)
-    run = _directory(trainer)
+    run = _recorded(trainer)
     if run is None:
         return
     with _spared(trainer, "events.jsonl"):
@@ -70,8 +70,9 @@ def announce(
     It is written to stderr without tearing a progress bar, drawn as
     ``verdicts/step_001840_mode_collapse.png``, appended to ``events.jsonl`` with the time (UTC) and
     the name of its picture, and sent to every W&B logger as an alert and a picture. A recovery has
-    no picture. Files are written where the trainer leaves files anyway: in the folder of its run
-    recorder, else in `default_root_dir` if it has a logger or saves checkpoints, else nowhere.
+    no picture. Files are written into the folder of the run recorder, else beside what the first
+    logger with a folder writes (its version's folder, where lines of an earlier fit stay), else
+    nowhere.
 
     Args:
         trainer: The trainer.
@@ -104,11 +105,23 @@ def announce(
 
 
 def _directory(trainer: lightning.Trainer) -> RunDirectory | None:
-    """Where the trainer leaves files; None if it leaves none."""
-    recorded = any(isinstance(callback, RunRecorder) for callback in callbacks_of(trainer))
-    if recorded or trainer.loggers or trainer.checkpoint_callbacks:
-        return run_directory(trainer)
+    """Where files of this run belong; None if nowhere."""
+    recorded = _recorded(trainer)
+    if recorded is not None:
+        return recorded
+    with _spared(trainer, "files of verdicts"):
+        for logger in trainer.loggers:
+            if logger.save_dir is not None:
+                # Not `trainer.log_dir`, which would wait for the other processes.
+                version = logger.version
+                folder = version if isinstance(version, str) else f"version_{version}"
+                return RunDirectory(Path(logger.save_dir) / str(logger.name) / folder)
     return None
+
+
+def _recorded(trainer: lightning.Trainer) -> RunDirectory | None:
+    recorders = (c for c in callbacks_of(trainer) if isinstance(c, RunRecorder))
+    return next((recorder.run for recorder in recorders), None)
 
 
 def _save(run: RunDirectory, verdict: Verdict, picture: Image.Image) -> str:

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, final, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import lightning
 from torch.optim import Optimizer
@@ -19,6 +20,9 @@ __all__ = ["AbstractChange", "ScaleLearningRates", "ScalePenalty", "SetDiscrimin
 
 _RATES = ("lr", "initial_lr", "max_lr", "min_lr")  # the last two: OneCycleLR, CyclicLR
 _BASES = ("base_lrs", "max_lrs", "_last_lr")
+# What families were configured with, before anything was changed: for a new fit of the same one.
+_steps_before: WeakKeyDictionary[AbstractGAN, int] = WeakKeyDictionary()
+_weights_before: WeakKeyDictionary[AbstractGAN, list[float]] = WeakKeyDictionary()
 
 
 class AbstractChange(ABC):
@@ -33,7 +37,10 @@ class AbstractChange(ABC):
         """
 
     def start(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:  # noqa: B027
-        """Called when training starts: the time to refuse a family that has nothing to change."""
+        """Called when training starts: the time to refuse a family that has nothing to change.
+
+        A new run begins with what the family was configured with.
+        """
 
     def state(self, module: AbstractGAN) -> dict[str, Any]:
         """The values of now that no checkpoint holds otherwise, as plain types."""
@@ -133,10 +140,16 @@ class ScalePenalty(AbstractChange):
                 "`ScalePenalty` needs a weight that stays what it is set to, but GammaAnnealing "
                 f"sets that of {chosen[0].name} in every step."
             )
+        if trainer.global_step == 0 and module in _weights_before:
+            for penalty, weight in zip(
+                _penalties(module), _weights_before.pop(module), strict=True
+            ):
+                _set_weight(penalty, weight)
 
     def apply(self, trainer: lightning.Trainer, module: AbstractGAN) -> str:
         """Scale the weights."""
         words = []
+        self._remember(module)
         for penalty in self._chosen(module):
             before = _weight(penalty)
             _set_weight(penalty, self.factor * before)
@@ -149,11 +162,15 @@ class ScalePenalty(AbstractChange):
 
     def restore(self, module: AbstractGAN, state: Mapping[str, Any]) -> None:
         """Set them; what the family does not have any more is left out."""
+        self._remember(module)
         for penalty, (name, weight) in zip(
             self._chosen(module), state.get("weights", []), strict=False
         ):
             if penalty.name == name:
                 _set_weight(penalty, weight)
+
+    def _remember(self, module: AbstractGAN) -> None:
+        _weights_before.setdefault(module, [_weight(penalty) for penalty in _penalties(module)])
 
     def _chosen(self, module: AbstractGAN) -> Iterator[Penalty]:
         return (p for p in _penalties(module) if self.name in (None, p.name))
@@ -173,9 +190,15 @@ class SetDiscriminatorSteps(AbstractChange):
     def __init__(self, discriminator_steps: int) -> None:
         self.discriminator_steps = positive("discriminator_steps", discriminator_steps)
 
+    def start(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
+        """Undo what was set in an earlier fit."""
+        if trainer.global_step == 0 and module in _steps_before:
+            module.discriminator_steps = _steps_before.pop(module)
+
     def apply(self, trainer: lightning.Trainer, module: AbstractGAN) -> str:
         """Set it; a generator update is due when D's updates are a multiple of it."""
         before = module.discriminator_steps
+        _steps_before.setdefault(module, before)
         module.discriminator_steps = self.discriminator_steps
         return f"discriminator steps {before} -> {self.discriminator_steps}"
 
@@ -185,6 +208,7 @@ class SetDiscriminatorSteps(AbstractChange):
 
     def restore(self, module: AbstractGAN, state: Mapping[str, Any]) -> None:
         """Set it again."""
+        _steps_before.setdefault(module, module.discriminator_steps)
         module.discriminator_steps = state["discriminator_steps"]
 
 

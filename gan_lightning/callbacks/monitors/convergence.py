@@ -61,7 +61,7 @@ class ConvergenceMonitor(AbstractMonitor):
         self.drift = rules.threshold("drift", drift)
 
     def judge(self, history: History) -> Sequence[Finding]:
-        """At most one of the three: advice against one is bad against another."""
+        """Who has won, if anybody, and whether nothing moves: both may be true."""
         bad = rules.above(history, "distance", self.distance)
         bad |= rules.below(history, "precision", self.precision) & rules.below(
             history, "coverage", self.few
@@ -73,16 +73,15 @@ class ConvergenceMonitor(AbstractMonitor):
         wins = rules.above(history, "right", self.wins)
         loses = rules.below(history, "right", self.loses)
         rest = rules.below(history, "drift", self.drift)
+        found: list[Finding] = []
         kinds = {
             "no progress": (rest, rules.evidence(history, "drift", self.drift, above=False)),
             "discriminator wins": (wins, self._of_winner(history)),
             "generator wins": (loses, rules.evidence(history, "right", self.loses, above=False)),
         }
         for kind, (holds, more) in kinds.items():
-            found = rules.finding(history, kind, bad & holds, self.patience, more + proof)
-            if found:
-                return found
-        return []
+            found += rules.finding(history, kind, bad & holds, self.patience, more + proof)
+        return found
 
     def _of_winner(self, history: History) -> list[Evidence]:
         early = history["gradient"][: history.young]

@@ -48,7 +48,7 @@ class DivergenceMonitor(AbstractMonitor):
         logit: float = 500.0,
         gradient: float = 1000.0,
         factor: float = 1000.0,
-        extent: float = 100.0,
+        extent: float = 300.0,
     ) -> None:
         super().__init__(action, patience, observer)
         self.logit = rules.threshold("logit", logit)

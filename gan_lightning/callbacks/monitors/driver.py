@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import lightning
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from gan_lightning.callbacks._real_samples import kind_of
 from gan_lightning.callbacks._trainer import datamodule_of
 from gan_lightning.callbacks.monitors.action import AbstractAction
 from gan_lightning.callbacks.monitors.advice import advice
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Driver"]
 
-_RECOVERED = 3  # looks without a finding
+# Looks without a finding: as many as patience asks for, since a rule pauses while a run improves.
+_RECOVERED = 5
 
 
+@final
 class Driver:
     """One observer, its history, and the monitors that judge it.
 
@@ -59,13 +63,19 @@ class Driver:
         self._loaded: dict[str, Any] = {}
 
     def start(self, trainer: lightning.Trainer, module: AbstractGAN) -> None:
-        """Begin a fit, or go on with a resumed one."""
+        """Begin a fit, or go on with a resumed one.
+
+        Raises:
+            ValueError: If all monitors need held-out samples and there are none; what the observer
+                and the actions raise.
+        """
+        self._refuse_blindness()
         self.observer.start(trainer, module)
-        planned = trainer.max_steps if trainer.max_steps > 0 else None
-        self.history = History(self.observer.interval, planned)
+        self.history = History(self.observer.interval, self.observer.planned)
         self.signals, self._standing, self.verdicts = None, {}, []
         if self._loaded:
             self._resume(trainer)
+        self._warn_of_silence()
         for action in self._actions():
             action.start(trainer, module)
         if trainer.is_global_zero:
@@ -158,16 +168,25 @@ class Driver:
         samples: Tensor,
     ) -> None:
         by_name = {type(monitor).__name__: monitor for monitor in self.monitors}
-        back_to = None
+        back_to, failure = None, None
         for verdict in verdicts:
             # One way back is enough, and the first verdict says why a run has stopped.
-            if not verdict.recovered and back_to is None and not trainer.should_stop:
-                done = by_name[verdict.monitor].act.act(trainer, module, verdict)
-                verdict, back_to = verdict.acted(done.words), done.back_to
+            over = back_to is not None or failure is not None or trainer.should_stop
+            if not verdict.recovered and not over:
+                try:
+                    done = by_name[verdict.monitor].act.act(trainer, module, verdict)
+                    verdict, back_to = verdict.acted(done.words), done.back_to
+                except Exception as error:  # people hear of the verdict first
+                    failure = error
+                    verdict = verdict.acted(f"failed: {type(error).__name__}: {error}")
+                    # Nothing has been done, so that a run resumed from here says it again.
+                    self._standing.pop(f"{verdict.monitor}/{verdict.kind}", None)
             self.verdicts.append(verdict)
             if trainer.is_global_zero:
                 real = None if self.observer.real is None else self.observer.real[0]
                 announce(trainer, module, verdict, self.history, samples, real)
+        if failure is not None:
+            raise failure
         if back_to is not None:
             self.history.cut(back_to)
             self._standing = {}
@@ -189,8 +208,7 @@ class Driver:
         x, labels = self.observer.real
         extractor = self.extractor
         if extractor is None and x.ndim == 4:
-            data = datamodule_of(trainer)
-            extractor = cheap_extractor(type(data).__name__, x.shape[1:])
+            extractor = cheap_extractor(kind_of(datamodule_of(trainer)), x.shape[1:])
         unseen = None if self.observer.unseen is None else self.observer.unseen[0]
         return Signals(x, labels, unseen, extractor)
 
@@ -213,7 +231,10 @@ class Driver:
 
     def _resume(self, trainer: lightning.Trainer) -> None:
         loaded, self._loaded = self._loaded, {}  # a later fit begins anew
-        self.observer.interval = self.history.interval = loaded["history"]["interval"]
+        before = loaded["history"]["interval"]
+        if self.observer.every_n_steps is None:
+            self.observer.interval = self.history.interval = before
+        alike = before == self.observer.interval and self.observer.looks_alike(loaded["observer"])
         self.history.load_state_dict(loaded["history"])
         self.observer.load_state_dict(loaded["observer"])
         self._standing = {
@@ -221,7 +242,26 @@ class Driver:
         }
         if "signals" in loaded and trainer.is_global_zero and self.observer.real is not None:
             self.signals = self._reference(trainer)
-            self.signals.load_state_dict(loaded["signals"])
+            if alike:  # else the next look has none before it to be compared with
+                self.signals.load_state_dict(loaded["signals"])
+
+    def _refuse_blindness(self) -> None:
+        if self.observer.heldout is None and all(m.needs_heldout for m in self.monitors):
+            names = ", ".join(type(monitor).__name__ for monitor in self.monitors)
+            raise ValueError(
+                "`heldout` must serve real samples that are not trained on for "
+                f"{names}, which can name nothing without them, got None."
+            )
+
+    def _warn_of_silence(self) -> None:
+        looks = self.history.young + min(monitor.patience for monitor in self.monitors)
+        steps, planned = looks * self.history.interval, self.history.planned
+        if planned is not None and steps > planned:
+            rank_zero_warn(
+                f"`every_n_steps` should be smaller than {self.history.interval} in a run of "
+                f"{planned:,} steps: monitors name nothing but NaN before {looks} looks, which is "
+                f"step {steps:,}."
+            )
 
 
 def _plain(evidence: Evidence) -> Evidence:

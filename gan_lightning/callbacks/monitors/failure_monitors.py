@@ -33,27 +33,28 @@ class FailureMonitors(AbstractDriven):
 
     Args:
         action: What a verdict leads to: "warn", "stop", "rollback", an action, or a callable that
-            is given trainer, module and verdict; for all monitors that are not given.
+            is given trainer, module and verdict. Monitors that are given have their own.
         every_n_steps: Generator updates between two looks; None takes a fiftieth of the run, within
-            20 and 1,000.
+            20 and 1,000, and 200 for a run without `max_steps` and `max_epochs`.
         number: Samples at a look.
         heldout: Real samples that are not trained on; without them nobody tells overfitting.
         extractor: Features of images; None takes the package's classifier for digits and clothes,
             random convolutions for other images.
         seed: Of the samples' z.
-        monitors: Which ones, with thresholds and actions of their own; None takes all five. Their
-            own observers are not used.
+        monitors: Which ones, with thresholds and actions of their own, without observers; None
+            takes all five.
 
     Attributes:
         verdicts: What was said in this fit, oldest first.
 
     Raises:
-        ValueError: If an argument is out of range, there is no monitor, or two are of one class.
+        ValueError: If an argument is out of range, there is no monitor, two are of one class, one
+            has an observer, or an action is given beside monitors.
 
     Example:
         >>> monitors = FailureMonitors(action="stop")
         >>> [type(monitor).__name__ for monitor in monitors.monitors][:2]
-        ['DivergenceMonitor', 'ModeCollapseMonitor']
+        ['DivergenceMonitor', 'OverfittingMonitor']
     """
 
     def __init__(
@@ -71,14 +72,20 @@ class FailureMonitors(AbstractDriven):
             shared = as_action(action)  # so that all rollbacks count together
             monitors = [
                 DivergenceMonitor(shared),
-                ModeCollapseMonitor(shared),
                 OverfittingMonitor(shared),
                 ConvergenceMonitor(shared),
+                ModeCollapseMonitor(shared),
                 OscillationMonitor(shared),
             ]
+        elif action != "warn":
+            raise ValueError(
+                "`action` must not be given beside `monitors`, which have actions of their own, "
+                f"got {action!r}."
+            )
         classes = [type(monitor).__name__ for monitor in monitors]
         if not classes or len(set(classes)) < len(classes):
             raise ValueError(f"`monitors` must be one or more of different classes, got {classes}.")
+        _refuse_own_observers(monitors)
         self.monitors = list(monitors)
         observer = Observer(every_n_steps, number, seed, heldout)
         self.driver = Driver(observer, self.monitors, extractor)
@@ -87,3 +94,12 @@ class FailureMonitors(AbstractDriven):
     def verdicts(self) -> list[Verdict]:
         """What was said in this fit, oldest first."""
         return list(self.driver.verdicts)
+
+
+def _refuse_own_observers(monitors: Sequence[AbstractMonitor]) -> None:
+    own = [type(monitor).__name__ for monitor in monitors if monitor.observer is not None]
+    if own:
+        raise ValueError(
+            "`monitors` must have no observers of their own, because all share one look (give "
+            f"`every_n_steps`, `number`, `seed` and `heldout` instead), got one of {own[0]}."
+        )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import lightning
 from lightning.pytorch.utilities import rank_zero_warn
@@ -26,9 +26,11 @@ from gan_lightning.families.base import read_checkpoint
 __all__ = ["HEALTHY", "NEXT", "Healthy", "HealthyCheckpoint", "checkpoint_of"]
 
 HEALTHY, NEXT = "healthy.ckpt", "healthy-next.ckpt"
+_KEY = "gan_lightning"  # what a family writes into its checkpoints
 _TRUSTED = 7  # looks after which a checkpoint is believed: patience, and two for an onset told late
 
 
+@final
 @dataclass(frozen=True)
 class HealthyCheckpoint:
     """A checkpoint that was written before a failure began.
@@ -46,6 +48,7 @@ class HealthyCheckpoint:
         return name if name == f"step={self.step}.ckpt" else f"{name} (step {self.step:,})"
 
 
+@final
 class Healthy:
     """Keeps and finds healthy checkpoints; each action that stops or goes back has one."""
 
@@ -55,6 +58,7 @@ class Healthy:
         self._looks: list[int] = []  # the newest ones at which nothing was wrong
         self._first: int | None = None  # the first such look
         self._interval: int | None = None  # between two looks
+        self._jumped = False  # to an earlier checkpoint, since the last look
         self._known: dict[tuple[int, int, int], int] = {}  # steps of files seen before
 
     def start(self, trainer: lightning.Trainer) -> None:
@@ -64,7 +68,7 @@ class Healthy:
             self._checkpoint.steps = list(self._steps)
         self._steps = None
         if trainer.global_step == 0:  # a run of its own, whatever was seen in an earlier fit
-            self._looks, self._first, self._interval = [], None, None
+            self._looks, self._first, self._interval, self._jumped = [], None, None, False
 
     def look(self, trainer: lightning.Trainer) -> None:
         """Note that nothing is wrong now, on every rank; the first one keeps a checkpoint."""
@@ -72,18 +76,22 @@ class Healthy:
         now = trainer.global_step
         if checkpoint is None or now in self._looks:  # several monitors may share an action
             return
-        if self._looks:
+        if self._looks and not self._jumped:
             gap = now - self._looks[-1]
             if self._interval is not None and gap > self._interval:
                 # There was a failure, of which the run has recovered by itself.
                 self.disown(self._looks[-1])
             self._interval = min(gap, self._interval or gap)
+        self._jumped = False
         self._looks = [*self._looks, now][-1 - _TRUSTED :]
         self._first = now if self._first is None else self._first
         if trainer.is_global_zero:
             try:
                 self._keep(checkpoint)
-            except OSError as error:  # alone on this rank: the others would wait for ever
+            except (
+                OSError,
+                ValueError,
+            ) as error:  # else the others wait for ever
                 rank_zero_warn(f"No {HEALTHY} could be kept: {error}")
 
     def find(self, trainer: lightning.Trainer, since: int) -> HealthyCheckpoint | None:
@@ -98,7 +106,6 @@ class Healthy:
 
         Raises:
             OSError: On all ranks, if a file cannot be read or linked on the first one.
-            ValueError: Likewise, if a file is no checkpoint.
         """
         checkpoint = self._checkpoint
         if checkpoint is None:
@@ -123,8 +130,10 @@ class Healthy:
                 which nobody has seen it healthy.
         """
         self.disown(to)
+        self._looks = [look for look in self._looks if look <= to]
+        self._jumped = True  # checkpoints since then go on from a healthy one
         if to == 0:
-            self._looks, self._first = [], None
+            self._first = None
 
     def disown(self, after: int) -> None:
         """Forget the checkpoints after a step, which do not belong to the run's past any more.
@@ -143,6 +152,7 @@ class Healthy:
             "looks": list(self._looks),
             "interval": self._interval,
             "first": self._first,
+            "jumped": self._jumped,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -151,6 +161,7 @@ class Healthy:
         self._looks = list(state.get("looks", []))
         self._interval = state.get("interval")
         self._first = state.get("first")
+        self._jumped = state.get("jumped", False)
 
     def _newest(self, checkpoint: GANCheckpoint, since: int) -> HealthyCheckpoint | None:
         if self._first is None or since <= self._first:
@@ -202,7 +213,7 @@ class Healthy:
         except FileNotFoundError:
             return None
         if key not in self._known:
-            self._known[key] = int(read_checkpoint(path, mmap=True).get("global_step", -1))
+            self._known[key] = _step_of(path)
         return self._known[key] if self._known[key] in checkpoint.steps else None
 
     def _link(self, source: Path, target: Path, step: int) -> None:
@@ -219,3 +230,13 @@ def checkpoint_of(trainer: lightning.Trainer) -> GANCheckpoint | None:
 def _identity(path: Path) -> tuple[int, int, int]:
     stat = path.stat()
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _step_of(path: Path) -> int:
+    """The step of a GAN's checkpoint; -1 of a file that is torn or of another kind."""
+    try:
+        saved = read_checkpoint(path, mmap=True)
+    except ValueError:
+        return -1
+    step = saved.get("global_step")
+    return step if _KEY in saved and isinstance(step, int) else -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ __all__ = ["History"]
 _EARLY, _LEAST = 0.1, 5
 
 
+@final
 class History:
     """Every signal at every look, and how long the run is planned to be.
 
@@ -26,6 +27,7 @@ class History:
         self.interval = interval
         self.planned = planned
         self.steps: list[int] = []
+        self._grown_after: int | None = None  # looks, for a run that had grown when it was saved
         self._values: dict[str, list[float]] = {}
 
     def __len__(self) -> int:
@@ -41,7 +43,12 @@ class History:
 
     @property
     def young(self) -> int:
-        """Looks at which noise is no failure: a tenth of the run, and at least five."""
+        """Looks at which noise is no failure: a tenth of the run, and at least five.
+
+        A run that has grown does not get young again when it is resumed to more steps.
+        """
+        if self._grown_after is not None:
+            return self._grown_after
         looks = 0 if self.planned is None else int(_EARLY * self.planned / self.interval)
         return max(_LEAST, looks)
 
@@ -76,6 +83,7 @@ class History:
     def until(self, looks: int) -> History:
         """The history as it was after so many looks."""
         then = History(self.interval, self.planned)
+        then._grown_after = self._grown_after
         then.steps = self.steps[:looks]
         then._values = _seen(self._values, looks)
         return then
@@ -84,6 +92,7 @@ class History:
         """Plain types, for the checkpoint."""
         return {
             "interval": self.interval,
+            "young": self.young,
             "steps": list(self.steps),
             "values": {name: list(values) for name, values in self._values.items()},
         }
@@ -91,6 +100,8 @@ class History:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.steps = list(state["steps"])
+        young = state.get("young", self.young)
+        self._grown_after = young if len(self.steps) > young else None
         self._values = {name: list(values) for name, values in state["values"].items()}
 
 

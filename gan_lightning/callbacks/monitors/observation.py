@@ -15,6 +15,8 @@ from gan_lightning.families.base import AbstractGAN
 __all__ = ["Observation", "costs", "judged", "observe", "sampled"]
 
 _CHUNK = 256
+_LARGE = 3 * 64 * 64  # numbers of a sample, beyond which D judges ...
+_JUDGED = 64  # and a few more at once
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def judged(module: AbstractGAN, x: Tensor, labels: Tensor | None) -> Tensor:
     """D's logits of samples, as in training but for dropout: batch norm sees them alone.
 
     Synchronised batch norm would wait for the other processes, which do not look, so it takes its
-    running statistics; so does batch norm that is given a single row.
+    running statistics; so does batch norm that is given a single row. Samples larger than 3x64x64
+    are judged in parts of 64 to 127, which is all that batch norm then sees; smaller ones together.
 
     Args:
         module: The family.
@@ -83,8 +86,19 @@ def judged(module: AbstractGAN, x: Tensor, labels: Tensor | None) -> Tensor:
     networks = dict.fromkeys((*module.discriminator_modules(), *module.generator_modules()))
     norms = dict.fromkeys(module.discriminator_modules()) if rows > 1 else {}
     with torch.no_grad(), _quiet(*networks, norms_of=tuple(norms)):
-        logits = module.judge(*module.inputs(x[:n].to(like), *given))
-    return logits.reshape(-1).float().cpu()
+        parts = _parts(n, x[0].numel(), module.samples_per_input)
+        inputs = (module.inputs(x[part].to(like), *(y[part] for y in given)) for part in parts)
+        logits = [module.judge(*shown).reshape(-1).float() for shown in inputs]
+    return torch.cat(logits).cpu()
+
+
+def _parts(n: int, size: int, together: int) -> list[slice]:
+    """Samples that D judges at once: all, or of large ones 64 and more, in whole packs."""
+    step = -(-_JUDGED // together) * together
+    if size <= _LARGE or n < 2 * step:
+        return [slice(0, n)]
+    starts = range(0, n - step + 1, step)
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
 
 
 def observe(

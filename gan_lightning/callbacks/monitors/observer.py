@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, final
 
 import lightning
 import torch
@@ -14,42 +15,70 @@ from gan_lightning.callbacks._batch import split_batch
 from gan_lightning.callbacks._real_samples import ServesRealSamples
 from gan_lightning.callbacks._trainer import datamodule_of
 from gan_lightning.callbacks.monitors.observation import Observation, costs, observe
+from gan_lightning.callbacks.monitors.reals import (
+    Reals,
+    affordable,
+    first,
+    heldout,
+    joined,
+    packed,
+    several,
+    unlike,
+)
 from gan_lightning.families.base import AbstractGAN
 
-__all__ = ["Observer", "default_interval"]
+__all__ = ["Observer", "default_interval", "planned_steps"]
 
 _SHARE, _LEAST, _MOST = 50, 20, 1000  # looks a run, and generator updates between two
 _UNLIMITED = 200
 _KEPT = 64  # rows and ...
 _FOLDED = 512  # costs of single updates, before they become one tensor
-_MOST_HALF = 65_504.0  # float16's largest number
 
 
 def default_interval(max_steps: int) -> int:
     """Generator updates between two looks: a fiftieth of the run, within 20 and 1,000.
 
     Args:
-        max_steps: Of the trainer; -1 is no limit.
+        max_steps: Of the run; -1 is no limit, where 200 is taken.
     """
     if max_steps < 1:
         return _UNLIMITED
     return min(max(max_steps // _SHARE, _LEAST), _MOST)
 
 
+def planned_steps(trainer: lightning.Trainer, module: AbstractGAN) -> int | None:
+    """Generator updates of the whole run, by `max_steps` and `max_epochs`; None without a limit.
+
+    Args:
+        trainer: In a fit, its data at hand.
+        module: The family, with as many discriminator steps as it will make.
+    """
+    limits = [trainer.max_steps] if trainer.max_steps > 0 else []
+    batches, epochs = trainer.num_training_batches, trainer.max_epochs
+    if epochs is not None and epochs > 0 and math.isfinite(batches):
+        limits.append(int(batches) * epochs // module.discriminator_steps)
+    return min(limits, default=None)
+
+
+@final
 class Observer:
     """Looks at both players at equal intervals; what happens in between is only remembered.
 
     Between two looks each step costs two references to tensors that are there anyway, and nothing
     waits for the device. Real samples are drawn once: the data module's `real_chunks`, or the first
     batches of training where there is none; the latter are part of checkpoints, images in float16.
+    All that is kept stays under 50 MB: of images larger than about 3x73x73 a look takes fewer
+    samples and keeps fewer real ones, but never under 64 and 128 (100 MB for 3x256x256).
 
     Args:
         every_n_steps: Generator updates between two looks; None takes a fiftieth of the run, within
-            20 and 1,000.
+            20 and 1,000, and 200 for a run without `max_steps` and `max_epochs`. A resumed run
+            keeps the interval that it had, unless a number is given.
         number: Samples at a look. Twice as many real ones are kept: one half is what samples are
             compared with, the other what as many good samples would look like.
         seed: Of z.
-        heldout: Real samples that are not trained on; None does without.
+        heldout: Real samples that are not trained on; None does without. If most of them are
+            among those of training, a warning says so.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -69,10 +98,11 @@ class Observer:
         self.seed = seed
         self.heldout = heldout
         self.interval = 0  # of this fit
-        self.real: tuple[Tensor, Tensor | None] | None = None
-        self.unseen: tuple[Tensor, Tensor | None] | None = None
+        self.planned: int | None = None
+        self.real: Reals | None = None
+        self.unseen: Reals | None = None
         self._from_batches = False
-        self._found: list[tuple[Tensor, Tensor | None]] = []
+        self._found: list[Reals] = []
         self._epoch = 0  # of the first of them
         self._losses: dict[str, list[Tensor]] = {}
         self._rows: list[Mapping[str, float]] = []
@@ -88,10 +118,11 @@ class Observer:
             module: The family.
 
         Raises:
-            ValueError: If there are fewer than two real samples, or `heldout` does not serve what
-                the family needs.
+            ValueError: If there are fewer than two real samples, or `heldout` is the training set
+                or does not serve what the family needs.
         """
-        self.interval = self.every_n_steps or default_interval(trainer.max_steps)
+        self.planned = planned_steps(trainer, module)
+        self.interval = self.every_n_steps or default_interval(self.planned or -1)
         self._z = module.latent(self.number, seed=self.seed)
         self._labels = None
         if module.conditional:
@@ -103,30 +134,12 @@ class Observer:
         self.real = self.unseen = None
         self._from_batches = not isinstance(data, ServesRealSamples)
         if isinstance(data, ServesRealSamples):
-            self.real = _several(_first(data, 2 * self.number))
+            kept = 2 * affordable(self.number, data.image_shape)
+            self.real = several(first(data, kept))
         if self.heldout is not None:
-            self.unseen = self._heldout(self.heldout, module)
-
-    def _heldout(
-        self, data: lightning.LightningDataModule, module: AbstractGAN
-    ) -> tuple[Tensor, Tensor | None]:
-        if not isinstance(data, ServesRealSamples):
-            raise ValueError(
-                "`heldout` must be a data module of this package, or one with `samples`, "
-                f"`image_shape`, `identity` and `real_chunks`, got {type(data).__name__}."
-            )
-        x, labels = _first(data, self.number)
-        if self.real is not None and x.shape[1:] != self.real[0].shape[1:]:
-            raise ValueError(
-                f"`heldout` must serve samples of shape {tuple(self.real[0].shape[1:])} as in "
-                f"training, got {tuple(x.shape[1:])}."
-            )
-        if module.conditional and labels is None:
-            raise ValueError(
-                f"`heldout` must serve labels for {type(module).__name__}, whose networks are "
-                f"given them, got {type(data).__name__} without any."
-            )
-        return x, labels
+            self.unseen = heldout(self.heldout, data, module, self.number)
+        if self.real is not None:
+            unlike(self.unseen, self.real[0])
 
     def watch(self, trainer: lightning.Trainer, module: AbstractGAN, batch: Any) -> None:
         """Remember a training step.
@@ -156,12 +169,14 @@ class Observer:
     def look(self, module: AbstractGAN) -> Observation:
         """Look now, and forget what was remembered."""
         real = {}
+        n = self._affordable()
         if self.real is not None:
             x, labels = self.real
-            real["real"] = (x[: self.number], None if labels is None else labels[: self.number])
+            real["real"] = (x[:n], None if labels is None else labels[:n])
         if self.unseen is not None:
             real["heldout"] = self.unseen
-        observation = observe(module, self._z, self._labels, real, self._losses, self._rows)
+        given = None if self._labels is None else self._labels[:n]
+        observation = observe(module, self._z[:n], given, real, self._losses, self._rows)
         self.forget()
         return observation
 
@@ -173,11 +188,13 @@ class Observer:
         """What is remembered between two looks, and the real samples that came from batches."""
         real = self.real if self._from_batches else None
         return {
+            "number": self.number,
+            "seed": self.seed,
             "losses": {name: costs(kept) for name, kept in self._losses.items()},
             "rows": [dict(row) for row in self._rows],
             "epoch": self._epoch,
-            "found": [(_packed(x), labels) for x, labels in self._found],
-            "real": None if real is None else (_packed(real[0]), real[1]),
+            "found": [(packed(x), labels) for x, labels in self._found],
+            "real": None if real is None else (packed(real[0]), real[1]),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -185,54 +202,40 @@ class Observer:
         losses = state["losses"].items()
         self._losses = {name: [kept.to(self._device)] for name, kept in losses}
         self._rows = [dict(row) for row in state["rows"]]
-        if self.real is None:
+        if self.real is None and state.get("number", self.number) == self.number:
             self._epoch = state["epoch"]
             self._found = [(x.float(), labels) for x, labels in state["found"]]
             if state["real"] is not None:
-                self.real = (state["real"][0].float(), state["real"][1])
+                self._fill((state["real"][0].float(), state["real"][1]))
+
+    def looks_alike(self, state: Mapping[str, Any]) -> bool:
+        """Whether looks of a checkpoint were at the same z; see `state_dict`."""
+        same = {"number": self.number, "seed": self.seed}
+        return all(state.get(name, value) == value for name, value in same.items())
+
+    def _affordable(self) -> int:
+        """Samples at a look; before a batch was seen nobody knows how large they are."""
+        known = [self.real] if self.real is not None else self._found
+        return affordable(self.number, known[0][0].shape[1:]) if known else self.number
 
     def _collect(self, batch: Any, epoch: int) -> None:
         """Fill the reservoir from the batches of training, with no sample twice.
 
         Raises:
-            ValueError: If an epoch has a single sample.
+            ValueError: If an epoch has a single sample, or held-out samples are of another shape.
         """
         if self._found and epoch > self._epoch:
-            self.real, self._found = _several(_joined(self._found, 2 * self.number)), []
+            self._fill(several(joined(self._found, 2 * self._affordable())))
             return
         x, labels = split_batch(batch)
-        x = _packed(x.detach().float().cpu()).float()  # the same after a resume
+        x = packed(x.detach().float().cpu()).float()  # the same after a resume
+        if not self._found:
+            unlike(self.unseen, x, whole=False)
         self._epoch = epoch
         self._found.append((x, None if labels is None else labels.cpu()))
-        if sum(len(x) for x, _ in self._found) >= 2 * self.number:
-            self.real, self._found = _joined(self._found, 2 * self.number), []
+        if sum(len(x) for x, _ in self._found) >= 2 * self._affordable():
+            self._fill(joined(self._found, 2 * self._affordable()))
 
-
-def _several(real: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
-    if len(real[0]) < 2:
-        raise ValueError(
-            "The training data must hold at least 2 samples for monitors to compare with, got "
-            f"{len(real[0])}."
-        )
-    return real
-
-
-def _packed(x: Tensor) -> Tensor:
-    """Images in half the bytes, more precisely than in 8 bits; all else as it is."""
-    suits = x.ndim == 4 and float(x.abs().max()) <= _MOST_HALF
-    return x.half() if suits else x
-
-
-def _first(data: ServesRealSamples, number: int) -> tuple[Tensor, Tensor | None]:
-    """So many real samples, or as many as there are."""
-    number = min(number, data.samples)
-    batches = [split_batch(batch) for batch in data.real_chunks(number)]
-    return _joined(batches, number)
-
-
-def _joined(
-    batches: list[tuple[Tensor, Tensor | None]], number: int
-) -> tuple[Tensor, Tensor | None]:
-    x = torch.cat([x for x, _ in batches])[:number]
-    labels = [y for _, y in batches if y is not None]
-    return x, torch.cat(labels)[:number] if len(labels) == len(batches) else None
+    def _fill(self, real: Reals) -> None:
+        self.real, self._found = real, []
+        unlike(self.unseen, real[0])

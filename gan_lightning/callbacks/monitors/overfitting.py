@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -28,12 +28,14 @@ class OverfittingMonitor(AbstractMonitor):
     Args:
         action: See `AbstractMonitor`.
         patience: See `AbstractMonitor`.
-        observer: See `AbstractMonitor`; without held-out samples nothing is ever named.
+        observer: See `AbstractMonitor`; one with held-out samples.
         memory: D memorises above this share of pairs in which it ranks a training sample above a
             held-out one; 0.5 is none.
         nearest: G copies where samples are nearer to a training sample than this, relative to
             held-out ones.
     """
+
+    needs_heldout: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,7 @@ _REACHED = 0.2  # of its fair share
 _SIDE = 16  # pixels of images without an extractor
 
 
+@final
 class Signals:
     """Measures observations against real samples; remembers the looks before.
 

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, final
 
 __all__ = ["Evidence", "Finding", "Verdict", "number"]
 
@@ -31,6 +31,7 @@ def number(value: float) -> str:
     return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:.3g}"
 
 
+@final
 @dataclass(frozen=True)
 class Evidence:
     """A signal beyond its threshold.
@@ -40,7 +41,7 @@ class Evidence:
         value: Now.
         threshold: Beyond which it counts.
         above: Whether large values are the bad ones.
-        was: Its best value of the run's own past, None if it has none.
+        was: Its median before the failure began; None if there was none, or if it was bad as well.
         words: What it is, for people.
     """
 
@@ -58,6 +59,7 @@ class Evidence:
         return f"{self.words or self.signal} {number(self.value)} ({threshold})"
 
 
+@final
 @dataclass(frozen=True)
 class Finding:
     """What a monitor's rule found in a history.
@@ -78,11 +80,18 @@ class Finding:
     note: str = ""
 
 
+@final
 @dataclass(frozen=True)
-class Verdict(Finding):
+class Verdict:
     """A finding that is announced.
 
     Attributes:
+        kind: As of a `Finding`.
+        since: As of a `Finding`; of a recovery the step at which the verdict was announced that no
+            longer holds.
+        evidence: As of a `Finding`; a recovery has none.
+        confidence: As of a `Finding`.
+        note: As of a `Finding`.
         step: Generator updates when it was found.
         monitor: Name of the monitor's class.
         advice: What to try, in order.
@@ -90,6 +99,11 @@ class Verdict(Finding):
         recovered: Whether this says that an earlier verdict of the kind no longer holds.
     """
 
+    kind: str
+    since: int
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    note: str = ""
     step: int = 0
     monitor: str = ""
     advice: tuple[str, ...] = ()

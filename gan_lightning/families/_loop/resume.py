@@ -120,10 +120,11 @@ def record(module: AbstractGAN) -> dict[str, Any]:
         "discriminator_updates": module.discriminator_updates,
         "images_seen": module.images_seen,
         "run_seed": module.run_seed,
-        # As the family was made: a callback may have changed it since, and will do so again.
+        # As the family was made, and as a callback may have set it since.
         "discriminator_steps": module.hparams.get(
             "discriminator_steps", module.discriminator_steps
         ),
+        "discriminator_steps_now": module.discriminator_steps,
         "updates": module.updates,
         "data": _identity(module),
     }
@@ -142,14 +143,38 @@ def checked(module: AbstractGAN, checkpoint: Mapping[str, Any]) -> dict[str, Any
         found = "none of gan_lightning's" if saved is None else saved["family"]
         raise ValueError(f"`checkpoint` must be of the family {family} but it is of {found}.")
     _same_weights(module, checkpoint.get("state_dict", {}))
-    if module._trainer is None or not module.trainer.training:
+    if not _in_fit(module):
         return saved
     now = record(module)
-    for name in ("run_seed", "discriminator_steps", "updates"):
+    for name in ("run_seed", "updates"):
         _same(name, saved[name], now[name])
+    if now["discriminator_steps"] != saved.get("discriminator_steps_now"):  # made as it was set to
+        _same("discriminator_steps", saved["discriminator_steps"], now["discriminator_steps"])
     for name in saved["data"] | now["data"]:
         _same(name, saved["data"].get(name), now["data"].get(name))
     return saved
+
+
+def steps_to_go_on_with(module: AbstractGAN, saved: Mapping[str, Any]) -> int | None:
+    """What `discriminator_steps` must be in the first step of a resumed fit; None if it is none."""
+    return saved.get("discriminator_steps_now") if _in_fit(module) else None
+
+
+def same_steps(module: AbstractGAN, steps: int) -> None:
+    """Refuse to go on with another schedule, once callbacks have set what they set.
+
+    Raises:
+        ValueError: If `discriminator_steps` is not what it was when the checkpoint was written.
+    """
+    if module.discriminator_steps != steps:
+        raise ValueError(
+            f"`discriminator_steps` must be {steps} as when the checkpoint was written, got "
+            f"{module.discriminator_steps}: resume with the callback that had set it."
+        )
+
+
+def _in_fit(module: AbstractGAN) -> bool:
+    return module._trainer is not None and bool(module.trainer.training)
 
 
 def _same_weights(module: AbstractGAN, saved: Mapping[str, Any]) -> None:

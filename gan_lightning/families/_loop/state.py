@@ -143,6 +143,7 @@ class AbstractGAN(lightning.LightningModule):
         self.generator_ema = averaging.averaged_copy(generator) if ema_halflife else None
         self.discriminator_updates = 0
         self.images_seen = 0
+        self._steps_to_go_on_with: int | None = None  # of a checkpoint, until the first step
         self.generator_stepped = False
         self.losses: dict[str, Tensor] = {}
         self.run_seed = 0
@@ -273,6 +274,17 @@ class AbstractGAN(lightning.LightningModule):
         saved = resume.checked(self, checkpoint)
         self.discriminator_updates = saved["discriminator_updates"]
         self.images_seen = saved["images_seen"]
+        self._steps_to_go_on_with = resume.steps_to_go_on_with(self, saved)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Go on from a checkpoint with the schedule that it was written under, or not at all.
+
+        Raises:
+            ValueError: When a callback that had changed `discriminator_steps` is missing.
+        """
+        if self._steps_to_go_on_with is not None:
+            resume.same_steps(self, self._steps_to_go_on_with)
+            self._steps_to_go_on_with = None
 
     def log_row(self, row: Mapping[str, float | Tensor]) -> None:
         """Send one row to every logger and into `trainer.callback_metrics`.

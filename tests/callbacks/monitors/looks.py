@@ -2,6 +2,7 @@
 
 import math
 
+import lightning
 import torch
 
 from gan_lightning.callbacks.monitors.observation import Observation
@@ -25,3 +26,16 @@ def images(n, shape, seed=0):
     """Noise, uniform in [-1, 1]."""
     random = torch.Generator().manual_seed(seed)
     return torch.rand(n, *shape, generator=random) * 2 - 1
+
+
+class Unseen(lightning.LightningDataModule):
+    """The samples of a data module, moved a little: none of them is a training sample."""
+
+    def __init__(self, data):
+        super().__init__()
+        self.data, self.samples, self.image_shape = data, data.samples, data.image_shape
+        self.identity = {"data": "unseen"}
+
+    def real_chunks(self, number=None, size=250, rank=0, world_size=1):
+        for batch in self.data.real_chunks(number, size, rank, world_size):
+            yield 0.99 * batch if torch.is_tensor(batch) else (0.99 * batch[0], batch[1])

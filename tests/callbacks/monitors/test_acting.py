@@ -24,8 +24,8 @@ def _no_pictures(monkeypatch):
 class At(AbstractMonitor):
     """Finds failures at given steps."""
 
-    def __init__(self, found, action="warn"):
-        super().__init__(action, observer=Observer(every_n_steps=2, number=16))
+    def __init__(self, found, action="warn", alone=True):
+        super().__init__(action, observer=Observer(every_n_steps=2, number=16) if alone else None)
         self.found, self.seen = found, []
 
     def judge(self, history):
@@ -65,13 +65,30 @@ def test_a_failure_in_youth_goes_back_to_the_beginning_a_later_one_to_a_checkpoi
     assert monitor.seen[-2:] == [[*range(6, 19, 2), 22], [*range(6, 19, 2), 22, 24]]
 
 
-def test_a_function_that_raises_ends_the_run_with_its_own_error(tmp_path):
+def test_a_function_that_raises_ends_the_run_with_its_own_error(tmp_path, capfd):
     def fail(trainer, module, verdict):
         raise ZeroDivisionError("in the action")
 
+    monitor = At({4: ["collapse", "more"]}, fail)
     with pytest.raises(ZeroDivisionError, match="in the action"):
-        fit(tmp_path, At({4: ["collapse"]}, fail), 8)
+        fit(tmp_path, monitor, 8)
     assert load(tmp_path / "last.ckpt")["global_step"] == 2
+    # People hear of it first, and of what else was found.
+    failed = "failed: ZeroDivisionError: in the action"
+    assert told(monitor) == [(4, "collapse", failed), (4, "more", "")]
+    assert f"Action: {failed}" in capfd.readouterr().err
+    # Nothing has been done about it: a run that goes on from here says it again.
+    crash = load(tmp_path / "crash.ckpt")["callbacks"]["At"]
+    assert list(crash["standing"]) == ["At/more"]
+
+
+def test_two_callbacks_that_would_go_back_are_refused(tmp_path):
+    pair = [At({}, "rollback"), Also({}, "rollback")]
+    run = trainer(max_steps=2, callbacks=[*pair, GANCheckpoint(tmp_path)])
+    with pytest.raises(ValueError, match=r"use FailureMonitors.*, got \['At', 'Also'\]"):
+        run.fit(mlp_game(NonSaturatingGAN), points())
+    run = trainer(max_steps=2, callbacks=[pair[0], Also({}), GANCheckpoint(tmp_path)])
+    run.fit(mlp_game(NonSaturatingGAN), points())
 
 
 # --- several verdicts at a look -------------------------------------------------------------------
@@ -83,7 +100,10 @@ def test_one_way_back_is_enough_for_a_look(tmp_path):
     monitors = FailureMonitors(
         every_n_steps=2,
         number=16,
-        monitors=[At({4: ["first", "second"]}, actions[0]), Also({4: ["third"]}, actions[1])],
+        monitors=[
+            At({4: ["first", "second"]}, actions[0], alone=False),
+            Also({4: ["third"]}, actions[1], alone=False),
+        ],
     )
     run = fit(tmp_path, monitors, 6)
     back = "rolled back to the beginning, untrained.ckpt (try 1 of 3)"
@@ -98,9 +118,9 @@ def test_the_first_verdict_says_why_a_run_has_stopped(tmp_path):
     note = lambda trainer, module, verdict: called.append(verdict.kind)  # noqa: E731
     for stop_first in (True, False):
         found = {4: ["stops"]}, {4: ["calls"]}
-        pair = [At(found[0], "stop"), Also(found[1], note)]
+        pair = [At(found[0], "stop", alone=False), Also(found[1], note, alone=False)]
         if not stop_first:
-            pair = [At(found[1], note), Also(found[0], "stop")]
+            pair = [At(found[1], note, alone=False), Also(found[0], "stop", alone=False)]
         monitors = FailureMonitors(every_n_steps=2, number=16, monitors=pair)
         run = fit(tmp_path / str(stop_first), monitors, 6)
         assert run.global_step == 4

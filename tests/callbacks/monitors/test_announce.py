@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from datetime import datetime, timezone
 
 import numpy as np
@@ -119,16 +120,29 @@ def test_a_trainer_that_leaves_no_files_gets_none(tmp_path):
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("what", ["logger", "checkpoint", "recorder"])
+@pytest.mark.parametrize("what", ["logger", "folder", "checkpoint", "recorder"])
 def test_where_files_go(tmp_path, what):
-    kwargs = {
-        "logger": {"logger": Rows()},
-        "checkpoint": {"callbacks": [GANCheckpoint(tmp_path / "checkpoints")]},
-        "recorder": {"callbacks": [RunRecorder(tmp_path)]},
+    """To the recorder, else beside what a logger writes; a logger may have no folder."""
+    csv = CSVLogger(tmp_path / "logs", "name", 3)
+    kwargs, folder = {
+        "logger": ({"logger": Rows()}, None),
+        "folder": ({"logger": [Rows(), csv]}, "logs/name/version_3/"),
+        "checkpoint": ({"callbacks": [GANCheckpoint(tmp_path / "checkpoints")]}, None),
+        "recorder": ({"callbacks": [RunRecorder(tmp_path / "run")], "logger": csv}, "run/"),
     }[what]
-    root = tmp_path / "elsewhere" if what == "recorder" else tmp_path
-    tell(trainer(max_steps=1, default_root_dir=root, **kwargs), [verdict()])
-    assert files(tmp_path) == ["events.jsonl", PICTURE]
+    tell(trainer(max_steps=1, default_root_dir=tmp_path, **kwargs), [verdict()])
+    names = [] if folder is None else [f"{folder}events.jsonl", f"{folder}{PICTURE}"]
+    assert files(tmp_path) == names
+
+
+def test_events_of_another_run_are_never_deleted_without_a_recorder(tmp_path):
+    for at_step in (1840, 7):
+        fit = trainer(max_steps=1, logger=CSVLogger(tmp_path, "", ""), default_root_dir=tmp_path)
+        begin(fit)
+        tell(fit, [verdict(at_step)])
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1840, 7]
+    assert (tmp_path / PICTURE).exists()
 
 
 def test_other_processes_are_silent(tmp_path, capfd, monkeypatch):
@@ -209,6 +223,8 @@ def test_a_picture_that_fails_costs_the_picture_alone(tmp_path, monkeypatch):
 class Board:
     """What W&B is sent."""
 
+    id = "abc"
+
     def __init__(self, fails=False):
         self.alerts, self.fails = [], fails
 
@@ -244,7 +260,7 @@ def test_wandb_is_alerted(tmp_path, monkeypatch):
     )
     assert len(third["title"]) < 64
     assert [args[0] for args, _ in images] == ["verdicts"] * 2
-    with Image.open(tmp_path / PICTURE) as picture:
+    with Image.open(tmp_path / "lightning_logs" / "abc" / PICTURE) as picture:
         assert images[0][0][1][0].size == picture.size
     assert [kwargs["step"] for _, kwargs in images] == [1840, 1840]
     assert images[0][1]["caption"] == ["mode collapse (since step 1,600)"]
@@ -272,7 +288,12 @@ def test_wandb_itself_takes_it_offline(tmp_path, monkeypatch):
         wandb.finish()
     sent = list(tmp_path.rglob("media/images/verdicts_*.png"))
     assert len(sent) == 1
-    stored = b"".join(file.read_bytes() for file in tmp_path.rglob("*.wandb"))
+    stored = b""
+    for _ in range(300):  # another process writes it
+        stored = b"".join(file.read_bytes() for file in tmp_path.rglob("*.wandb"))
+        if b"step 2,000" in stored:
+            break
+        time.sleep(0.1)
     assert b"step 1,840: mode collapse" in stored
     assert b"step 2,000: recovered from mode collapse" in stored
 
@@ -297,7 +318,7 @@ def test_verdicts_after_a_resume_are_those_of_the_uninterrupted_run(tmp_path, ca
     assert "step 6  oscillation (since step 2)" in capfd.readouterr().err
     run = fit.callbacks[0].run
     once = run.read_events()
-    assert [(e["step"], e["recovered"]) for e in once] == [(6, False), (14, True)]
+    assert [(e["step"], e["recovered"]) for e in once] == [(6, False), (18, True)]
     assert once[0]["picture"] == "verdicts/step_000006_oscillation.png"
     assert "(now G 0.0002, D 0.0002)" in "".join(once[0]["advice"])
     resumed = doomed(tmp_path, 20)
@@ -305,9 +326,3 @@ def test_verdicts_after_a_resume_are_those_of_the_uninterrupted_run(tmp_path, ca
     again = run.read_events()
     assert again[0] == once[0]
     assert [{**e, "time": ""} for e in again] == [{**e, "time": ""} for e in once]
-
-
-def test_a_csv_logger_is_not_asked(tmp_path):
-    fit = trainer(max_steps=1, logger=CSVLogger(tmp_path), default_root_dir=tmp_path)
-    tell(fit, [verdict()])
-    assert files(tmp_path) == ["events.jsonl", PICTURE]

@@ -52,7 +52,9 @@ def test_a_discriminator_that_sees_through_good_samples_has_not_won():
 
 
 def test_samples_that_stand_still_and_a_winner_are_two_findings():
-    assert kinds(MONITOR, turned(FAR | {"right": 1.0, "drift": 0.0}, "1" * 5)) == [NEITHER, D]
+    for right, winner in ((1.0, D), (0.0, G)):
+        bad = FAR | {"right": right, "drift": 0.0}
+        assert kinds(MONITOR, turned(bad, "1" * 5)) == [NEITHER, winner]
 
 
 # --- still getting better -------------------------------------------------------------------------

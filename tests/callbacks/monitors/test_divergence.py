@@ -11,16 +11,18 @@ from gan_lightning.callbacks.monitors.divergence import DivergenceMonitor
 from gan_lightning.callbacks.monitors.verdict import Finding
 from gan_lightning.families import NonSaturatingGAN
 
-MONITOR = DivergenceMonitor(patience=2, logit=100.0, factor=50.0, extent=10.0)
+MONITOR = DivergenceMonitor(patience=2, logit=100.0, gradient=20.0, factor=50.0, extent=10.0)
 KIND = "divergence"
 NUMBERS = ("loss_generator", "loss_discriminator", "weights_generator", "weights_discriminator")
 BROKEN = [{"finite": 255 / 256}] + [
     {name: value} for name in NUMBERS for value in (math.nan, math.inf, -math.inf)
 ]
-# Weights are half in the young run.
+# In the young run weights are half, gradients and logits one.
 CASES = [
     ({"logit": 100.1}, {"logit": 99.9}),
     ({"extent": 10.1}, {"extent": 9.9}),
+    ({"gradient": 50.1}, {"gradient": 49.9}),
+    ({"discriminator_gradient": 50.1}, {"discriminator_gradient": 49.9}),
     ({"weights_generator": 25.1}, {"weights_generator": 24.9}),
     ({"weights_discriminator": 25.1}, {"weights_discriminator": 24.9}),
 ]
@@ -54,7 +56,7 @@ def test_the_share_of_finite_numbers_is_evidence_where_some_are_not():
 
 @pytest.mark.parametrize(("bad", "short"), CASES)
 def test_explosions_just_beyond_the_thresholds_and_just_short_of_them(bad, short):
-    if not any(name.startswith("weights") for name in bad):  # those have to have been smaller
+    if "extent" in bad:  # the others have to have been smaller once
         check_timing(MONITOR, KIND, bad)
     assert kinds(MONITOR, turned(bad, "1")) == []
     (found,) = MONITOR.judge(turned(bad, "11"))
@@ -77,6 +79,19 @@ def test_weights_are_compared_with_the_young_runs_own(name):
     assert kinds(MONITOR, made(late)) == [KIND]
     # Whatever they are from the beginning is no explosion.
     assert kinds(MONITOR, turned({name: 1e9}, "1" * 30, good=0)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "floor", "factor"),
+    [("logit", 100, 5), ("gradient", 20, 50), ("discriminator_gradient", 20, 50)],
+)
+def test_logits_and_gradients_have_a_floor_and_a_past(name, floor, factor):
+    """Logits may grow by a tenth of what weights may."""
+    for early in (0.01, 1000.0):
+        limit = max(floor, factor * early)
+        for value, named in ((0.999 * limit, []), (1.001 * limit, [KIND])):
+            looks = [{"finite": 1.0, name: early}] * GOOD + [{"finite": 1.0, name: value}] * 2
+            assert kinds(MONITOR, made(looks)) == named
 
 
 def test_missing_signals_do_no_harm():

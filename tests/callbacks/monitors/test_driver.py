@@ -2,21 +2,29 @@
 
 import io
 import math
+import warnings
 
+import lightning
 import numpy as np
 import pytest
 import torch
 from families.cases import CASES
 from lightning.pytorch.callbacks import Callback
+from looks import Unseen
 from scripted import Scripted
 from support import Repeated, differences, load, mlp_game, points, trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from gan_lightning.callbacks._real_samples import kind_of
 from gan_lightning.callbacks.monitors.driver import Driver
 from gan_lightning.callbacks.monitors.failure_monitors import FailureMonitors
+from gan_lightning.callbacks.monitors.history import History
+from gan_lightning.callbacks.monitors.mode_collapse import ModeCollapseMonitor
 from gan_lightning.callbacks.monitors.monitor import AbstractDriven
 from gan_lightning.callbacks.monitors.observer import Observer
+from gan_lightning.callbacks.monitors.overfitting import OverfittingMonitor
+from gan_lightning.data import Digits, GaussianRing, SemiSupervised
 from gan_lightning.data.base import AbstractGANData
 from gan_lightning.data.batches import MemorySamples
 from gan_lightning.families import NonSaturatingGAN
@@ -75,11 +83,11 @@ def test_looks_come_at_equal_intervals_and_a_verdict_once():
     assert type(verdict.evidence[0].value) is float
 
 
-def test_recovery_is_told_after_three_looks_without_a_finding():
-    monitor = Scripted({1, 2, 7}, Observer(2, 8))
+def test_recovery_is_told_after_five_looks_without_a_finding():
+    monitor = Scripted({1, 2, 8}, Observer(2, 8))
     fit(monitor, max_steps=16)
     told = [(v.step, v.recovered) for v in monitor.driver.verdicts]
-    assert told == [(2, False), (10, True), (14, False)]
+    assert told == [(2, False), (14, True), (16, False)]
 
 
 def test_stop_ends_the_run_after_the_look():
@@ -138,7 +146,7 @@ def test_two_monitors_have_states_of_their_own(tmp_path):
 def test_every_family_can_be_monitored(name):
     """Packs, pairs with codes, pyramids, class logits; with held-out samples, eight at a look."""
     case = CASES[name]
-    monitors = FailureMonitors(every_n_steps=1, number=8, heldout=case.data(8, 2))
+    monitors = FailureMonitors(every_n_steps=1, number=8, heldout=Unseen(case.data(8, 2)))
     fit(monitors, module=case.make(), data=case.data(8, 11), max_steps=2)
     history = monitors.driver.history
     assert history.steps == [1, 2]
@@ -151,7 +159,7 @@ def test_every_family_can_be_monitored(name):
 
 
 def test_a_second_fit_starts_afresh(tmp_path):
-    monitor = Scripted({2}, Observer(2, 8))
+    monitor = Scripted({1}, Observer(2, 8))
     fit(monitor, Save(tmp_path, 7))
     expected = monitor.driver.state_dict()
     fit(monitor, resume=tmp_path / "7.ckpt")
@@ -160,7 +168,7 @@ def test_a_second_fit_starts_afresh(tmp_path):
     fit(monitor)  # not from the checkpoint again
     assert monitor.judged == [1, 2, 3, 4, 5, 6]
     assert same(monitor.driver.state_dict(), expected)
-    assert [(v.step, v.recovered) for v in monitor.driver.verdicts] == [(4, False), (10, True)]
+    assert [(v.step, v.recovered) for v in monitor.driver.verdicts] == [(2, False), (12, True)]
 
 
 def all_monitors(every=3, **kwargs):
@@ -171,7 +179,7 @@ def test_a_resumed_run_sees_what_the_uninterrupted_one_sees(tmp_path):
     """At a look (6), between two (7, 8), with all monitors and held-out samples."""
 
     def monitors():
-        return all_monitors(heldout=points(8, 3))
+        return all_monitors(heldout=Unseen(points(8, 3)))
 
     whole = monitors()
     fit(whole, Save(tmp_path, 6, 7, 8), max_steps=30)
@@ -189,9 +197,9 @@ def test_standing_verdicts_are_not_told_again(tmp_path):
 
     fit(monitor(), Save(tmp_path, 5))
     part = monitor()
-    fit(part, resume=tmp_path / "5.ckpt", max_steps=14)
-    assert part.judged == [3, 4, 5, 6, 7]
-    assert [(v.step, v.recovered) for v in part.driver.verdicts] == [(14, True)]
+    fit(part, resume=tmp_path / "5.ckpt", max_steps=18)
+    assert part.judged == [3, 4, 5, 6, 7, 8, 9]
+    assert [(v.step, v.recovered) for v in part.driver.verdicts] == [(18, True)]
 
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
@@ -218,6 +226,109 @@ def test_a_longer_run_keeps_the_interval(tmp_path, monkeypatch):
     assert same(part.driver.state_dict()["history"], whole.driver.state_dict()["history"])
 
 
+def test_a_run_that_has_grown_does_not_get_young_again(tmp_path, monkeypatch):
+    """Resumed to ten times as many steps; a verdict stands and is neither repeated nor lifted."""
+    collapse = ModeCollapseMonitor(patience=1, alike=4.0, pairwise=4.0)
+    fit(FailureMonitors(every_n_steps=1, number=8, monitors=[collapse]), Save(tmp_path, 12))
+    collapse = ModeCollapseMonitor(patience=1, alike=4.0, pairwise=4.0)
+    part = FailureMonitors(every_n_steps=1, number=8, monitors=[collapse])
+    run = trainer(max_steps=200, callbacks=[part, End(20)])
+    run.fit(mlp_game(NonSaturatingGAN), points(), ckpt_path=tmp_path / "12.ckpt", weights_only=True)
+    assert (run.global_step, part.driver.history.planned) == (20, 200)
+    assert part.driver.history.young == part.driver.history.until(7).young == 5
+    assert part.verdicts == []
+    assert list(part.driver.state_dict()["standing"]) == ["ModeCollapseMonitor/mode collapse"]
+    young = History(1, 12)
+    young.load_state_dict({"young": 5, "steps": [1, 2], "values": {}})
+    young.planned = 200
+    assert young.young == 20  # has not grown yet
+
+
+class End(Callback):
+    """Stops a run early."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def on_train_batch_end(self, trainer, module, *args):
+        trainer.should_stop = trainer.global_step >= self.at
+
+
+@pytest.mark.parametrize("observer", [(2, 8, 1), (3, 8, 0), (2, 9, 0), (2, 8, 0)])
+def test_other_looks_than_before_the_resume_are_not_compared_with_them(tmp_path, observer):
+    """An interval that is given wins; what the next look is compared with is dropped."""
+    fit(Scripted(set(), Observer(2, 8)), Save(tmp_path, 6))
+    part = Scripted(set(), Observer(*observer))
+    every = observer[0]
+    fit(part, resume=tmp_path / "6.ckpt", max_steps=6 + every)
+    history = part.driver.history
+    assert (history.steps, history.interval) == ([2, 4, 6, 6 + every], every)
+    assert math.isnan(history.last("change")) == (observer != (2, 8, 0))
+    assert (history.last("drift") == 0) == (observer != (2, 8, 0))
+
+
+# --- what is refused and advised when a fit starts ------------------------------------------------
+
+
+def test_overfitting_alone_needs_heldout_samples():
+    alone = (
+        OverfittingMonitor(observer=Observer(2, 8)),
+        FailureMonitors(monitors=[OverfittingMonitor()]),
+    )
+    for monitor in alone:
+        with pytest.raises(ValueError, match=r"`heldout` must .* for OverfittingMonitor, .* None"):
+            fit(monitor)
+    other = GaussianRing(samples=30, batch_size=8, data_seed=1)
+    monitor = OverfittingMonitor(observer=Observer(2, 8, heldout=other))
+    fit(monitor)
+    assert math.isfinite(monitor.driver.history.last("memory"))
+    fit(FailureMonitors(every_n_steps=2, number=8))  # with others it is silent
+
+
+class Alone(lightning.LightningModule):
+    """No GAN."""
+
+    def training_step(self, batch, batch_idx):
+        return None
+
+    def configure_optimizers(self):
+        return None
+
+
+@pytest.mark.filterwarnings("ignore:`training_step` returned `None`")
+@pytest.mark.filterwarnings("ignore:`LightningModule.configure_optimizers` returned `None`")
+def test_another_module_is_refused():
+    with pytest.raises(TypeError, match="`Scripted` watches GANs, got a Alone"):
+        fit(Scripted(set(), Observer(2, 8)), module=Alone())
+
+
+@pytest.mark.parametrize(("max_epochs", "k", "planned"), [(2, 1, 22), (4, 2, 22), (-1, 1, 40)])
+def test_a_run_too_short_for_any_verdict_says_so(max_epochs, k, planned):
+    """Ten looks are needed: five while the run is young and five of patience."""
+    limits = {"max_epochs": max_epochs, "max_steps": 40 if max_epochs < 0 else -1}
+
+    def start(every):
+        monitor = Scripted(set(), Observer(every, 8))
+        fit(monitor, End(0), module=mlp_game(NonSaturatingGAN, discriminator_steps=k), **limits)
+        return monitor.driver.history
+
+    enough = planned // 10
+    with pytest.warns(UserWarning, match=f"smaller than {enough + 1} in a run of {planned} steps"):
+        start(enough + 1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert start(enough).planned == planned
+    assert [w for w in caught if "every_n_steps" in str(w.message)] == []
+
+
+def test_a_look_is_a_fiftieth_of_a_run_by_epochs():
+    monitor = Scripted(set(), Observer(None, 8))
+    fit(monitor, End(0), max_steps=-1, max_epochs=200)
+    assert (monitor.driver.history.interval, monitor.driver.history.planned) == (44, 2200)
+    fit(monitor, End(0), max_steps=-1, max_time="00:01:00:00")
+    assert (monitor.driver.history.interval, monitor.driver.history.planned) == (200, None)
+
+
 def test_checkpoints_hold_plain_types_only(tmp_path):
     """With a verdict whose rule has handed on NumPy's numbers."""
     fit(Scripted({2}, Observer(2, 8)), Save(tmp_path, 4))
@@ -226,18 +337,23 @@ def test_checkpoints_hold_plain_types_only(tmp_path):
     assert (verdict["since"], look) == (4, 2)
 
 
+def test_the_set_inside_a_wrapper_says_what_images_are():
+    assert kind_of(SemiSupervised(Digits(image_size=8), labels=100)) == "Digits"
+    assert [kind_of(points()), kind_of(None)] == ["GaussianRing", "NoneType"]
+
+
 # --- cost -----------------------------------------------------------------------------------------
 
 
 class Noise(AbstractGANData):
     """Random images."""
 
-    def __init__(self, shape, number=600):
-        super().__init__(shape, None, 64, {})
-        self.number = number
+    def __init__(self, shape, number=600, seed=0):
+        super().__init__(shape, None, 64, {"seed": seed})
+        self.number, self.seed = number, seed
 
     def read(self):
-        random = torch.Generator().manual_seed(0)
+        random = torch.Generator().manual_seed(self.seed)
         x = torch.randint(256, (self.number, *self.image_shape), generator=random)
         return MemorySamples(x.byte())
 
@@ -274,7 +390,7 @@ def nbytes(x, seen):
 def test_memory_of_large_images():
     """Reals, held-out reals and their features: less than 50 MB for 3x64x64."""
     shape = (3, 64, 64)
-    monitors = FailureMonitors(every_n_steps=1, heldout=Noise(shape, 300))
+    monitors = FailureMonitors(every_n_steps=1, heldout=Noise(shape, 300, seed=1))
     run = trainer(max_steps=2, callbacks=[monitors])
     run.fit(tiny(shape), datamodule=Noise(shape))
     assert len(monitors.driver.history) == 2

@@ -14,6 +14,7 @@ from gan_lightning.callbacks.monitors import (
     DivergenceMonitor,
     FailureMonitors,
     ModeCollapseMonitor,
+    Observer,
     OscillationMonitor,
     OverfittingMonitor,
     Rollback,
@@ -75,13 +76,21 @@ def test_one_action_is_shared(action):
 
 def test_given_monitors_keep_their_thresholds_and_actions():
     given = [ModeCollapseMonitor("stop", bins=0.123, patience=2), OverfittingMonitor(memory=0.9)]
-    monitors = FailureMonitors("rollback", monitors=given)
+    monitors = FailureMonitors(monitors=given)
     assert monitors.monitors == given
     assert (given[0].bins, given[0].patience, given[1].memory) == (0.123, 2, 0.9)
     assert type(given[0].act) is Stop
     assert type(given[1].act) is Warn
     given.append(DivergenceMonitor())
     assert len(monitors.monitors) == 2
+
+
+def test_what_given_monitors_would_not_use_is_refused():
+    with pytest.raises(ValueError, match=r"`action` must not be given beside .*, got 'stop'"):
+        FailureMonitors("stop", monitors=[DivergenceMonitor()])
+    own = [DivergenceMonitor(), ModeCollapseMonitor(observer=Observer())]
+    with pytest.raises(ValueError, match=r"`monitors` must have no obs.*, got .* ModeCollapseM"):
+        FailureMonitors(monitors=own)
 
 
 @pytest.mark.parametrize("cls", MONITORS)
@@ -111,18 +120,17 @@ def test_verdicts_are_a_list_of_ones_own():
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_few_steps_of_any_family_are_no_failure(name):
-    """Nor an error; with held-out samples where there are labels, else without."""
+    """Nor an error; enough samples where there are labels for a spread within each class."""
     case = CASES[name]
     conditional = case.make().conditional
-    heldout = case.data(8, 11) if conditional else None
     number = 24 if conditional else 8
-    monitors = FailureMonitors(every_n_steps=1, number=number, heldout=heldout)
+    monitors = FailureMonitors(every_n_steps=1, number=number)
     trainer(max_steps=3, callbacks=[monitors]).fit(case.make(), case.data(8, 11))
     history = monitors.driver.history
     assert history.steps == [1, 2, 3]
     assert monitors.verdicts == []
     assert ("class_pairwise" in history) == conditional
-    assert ("memory" in history) == conditional
+    assert "memory" not in history  # nobody has given held-out samples
     for signal in ("finite", "pairwise", "right", "weights_generator", "loss_discriminator"):
         assert math.isfinite(history.last(signal)), signal
 
@@ -134,36 +142,44 @@ def percent(share):
     return f"{100 * share:.3g} %"
 
 
-def in_words(share):
-    """A half is written out."""
-    return {0.5: "half", 0.25: "a quarter"}.get(share, percent(share))
-
-
 def told():
     """What docs/failures.md must say of the defaults."""
     collapse, winner, turning, explosion, memory = (cls() for cls in MONITORS)
+    half = {0.5: "half"}.get(turning.moved, percent(turning.moved))
     return {
         "mode collapse": [
             f"pairwise distance under {collapse.alike:g} of real",
             f"under {collapse.pairwise:g} while D ranks under {percent(collapse.fooled)} of pairs",
+            f"over {percent(collapse.duplicates)} near-duplicates in under "
+            f"{percent(collapse.bins)} of the data's bins",
         ],
         "partial mode collapse": [
-            f"bins with under {in_words(collapse.bins)} of the data",
+            f"bins with under {percent(collapse.bins)} of the data",
+            f"precise (over {collapse.precision:g} of real)",
             f"under {percent(collapse.classes)} of the classes",
-            f"has under {in_words(collapse.class_pairwise)} of its pairwise distance",
+            f"has under {collapse.class_pairwise:g} of its pairwise distance",
         ],
         "discriminator wins": [
             f"energy distance over {winner.distance:g} of the data's spread",
+            f"precision under {winner.precision:g} with coverage under {winner.few:g} of real",
             f"D ranks over {percent(winner.wins)} of pairs rightly",
         ],
         "generator wins": [f"D ranks under {percent(winner.loses)} rightly"],
-        "no progress": [f"moved by under {percent(winner.drift)} of the data's spread"],
+        "no progress": [f"moved by under {winner.drift:g} of the data's spread"],
         "oscillation": [
-            f"{in_words(turning.moved)} of the samples change bins between two looks",
-            f"mean moves by {percent(turning.shift)} of the data's spread",
+            f"over {half} of the samples change bins between two looks",
+            f"mean moves by over {turning.shift:g} of the data's spread",
+            f"under {turning.turn:g} of a straight line",
+            f"under {percent(turning.bins)} of the data and are over {turning.distance:g} of its",
+        ],
+        "divergence": [
+            f"logits lie over {explosion.logit:,g}, gradients over {explosion.gradient:,g}, "
+            f"samples over {explosion.extent:,g} times the largest real value",
+            f"logits over {explosion.factor / 10:,g} times, gradients and weights over "
+            f"{explosion.factor:,g} times their own early median",
         ],
         "overfitting": [f"held-out ones in over {percent(memory.memory)} of pairs"],
-        "copying": [f"samples lie {in_words(memory.nearest)} as far from training samples"],
+        "copying": [f"samples lie under {memory.nearest:g} as far from training samples"],
         "": [
             f"at `patience` of the newest looks ({collapse.patience}; {explosion.patience} for "
             "explosions, 1 for NaN)"

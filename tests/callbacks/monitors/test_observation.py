@@ -13,7 +13,7 @@ from torch import nn
 from gan_lightning.callbacks.monitors.observation import judged, observe, sampled
 from gan_lightning.callbacks.monitors.observer import Observer
 from gan_lightning.families import BiGAN, NonSaturatingGAN
-from gan_lightning.networks import packed
+from gan_lightning.networks import mlp, packed
 
 
 class Looks(Callback):
@@ -132,6 +132,34 @@ def test_batch_norm_sees_the_judged_samples_alone_and_keeps_its_buffers():
     by_hand = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
     expected = module.discriminator[4](by_hand.relu())[:, 0]  # and no dropout
     torch.testing.assert_close(found, expected.detach().float(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("large", "m", "n", "parts"),
+    [
+        (True, 1, 200, [64, 64, 72]),
+        (True, 1, 128, [64, 64]),
+        (True, 1, 127, [127]),
+        (True, 3, 200, [66, 66, 66]),
+        (False, 1, 200, [200]),
+    ],
+)
+def test_large_samples_are_judged_in_parts(monkeypatch, large, m, n, parts):
+    """In whole packs, and with the same result where D has no batch norm."""
+    if large:
+        monkeypatch.setattr("gan_lightning.callbacks.monitors.observation._LARGE", 1)
+    module = mlp_game(NonSaturatingGAN)
+    if m > 1:
+        network = packed.Packed(mlp((2 * m,), LATENT, width=16)[1].double(), m)
+        module = NonSaturatingGAN(module.generator, network, LATENT)
+    shown = []
+    module.discriminator.register_forward_pre_hook(lambda _, given: shown.append(len(given[0])))
+    x = torch.randn(n, 2)
+    found = judged(module, x, None)
+    assert shown == parts
+    with torch.no_grad():
+        whole = module.discriminator(x[: n // m * m].double()).reshape(-1).float()
+    torch.testing.assert_close(found, whole, rtol=0, atol=1e-6)
 
 
 def test_frozen_and_synchronised_batch_norm_take_their_running_statistics():

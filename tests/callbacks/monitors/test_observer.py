@@ -4,11 +4,13 @@ import pytest
 import torch
 from families.cases import CASES
 from lightning.pytorch.callbacks import Callback
+from looks import Unseen
 from support import LabelledPoints, differences, mlp_game, points, trainer
 from torch.utils.data import DataLoader, TensorDataset
 
 from gan_lightning.callbacks.monitors.observer import Observer, default_interval
-from gan_lightning.data import Digits
+from gan_lightning.callbacks.monitors.reals import affordable
+from gan_lightning.data import Digits, GaussianRing
 from gan_lightning.families import NonSaturatingGAN
 
 
@@ -175,14 +177,14 @@ def test_a_training_set_of_one_sample_is_refused():
 
 
 def test_heldout_samples_are_judged_beside_the_others():
-    heldout = points(batch_size=8, batches=2)  # 19 samples
+    heldout = GaussianRing(samples=19, batch_size=8, data_seed=1)
     watch = fit(Observer(6, 16, heldout=heldout))
     assert {name: len(x) for name, x in watch.seen[0].logits.items()} == {
         "fake": 16,
         "real": 16,
         "heldout": 16,
     }
-    expected = torch.cat(list(points(8, 2).real_chunks(16)))
+    expected = torch.cat(list(heldout.real_chunks(16)))
     assert torch.equal(watch.observer.unseen[0], expected)
 
 
@@ -197,6 +199,50 @@ def test_heldout_samples_are_judged_beside_the_others():
 def test_heldout_samples_that_cannot_be_judged_are_refused(heldout, module, data, match):
     with pytest.raises(ValueError, match=match):
         fit(Observer(6, 8, heldout=heldout), CASES[module].make(), data())
+
+
+def test_training_samples_are_no_heldout_ones():
+    """Neither the same set in another size, nor the same samples by another name."""
+    with pytest.raises(ValueError, match=r"`heldout` must .* not trained on, got 'GaussianRing\("):
+        fit(Observer(6, 8, heldout=points(8, 3)))
+    same = Unseen(points())
+    same.real_chunks = points().real_chunks
+    for given in ({}, {"loader": DataLoader(torch.cat(list(points().real_chunks())), 8)}):
+        with pytest.warns(UserWarning, match="`heldout` should serve .* 16 of 16 are"):
+            fit(Observer(6, 16, heldout=same), max_steps=4, **given)
+        fit(Observer(6, 16, heldout=Unseen(points())), max_steps=4, **given)
+
+
+def test_heldout_samples_of_another_shape_than_batches_are_refused():
+    x = torch.randn(64, 2)
+    with pytest.raises(ValueError, match=r"shape \(2,\) as in training, got \(1, 8, 8\)"):
+        fit(Observer(6, 8, heldout=Digits(image_size=8)), loader=DataLoader(x, 8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "number"),
+    [((2,), 256), ((3, 64, 64), 256), ((3, 128, 128), 84), ((3, 256, 256), 64)],
+)
+def test_of_large_images_fewer_are_looked_at(shape, number):
+    assert affordable(256, shape) == number
+    assert affordable(16, shape) == 16
+    bytes_of_all = 3 * number * 4 * torch.Size(shape).numel()
+    assert bytes_of_all <= 50_000_000 or number == 64
+
+
+def test_all_sets_of_a_look_are_smaller_then(monkeypatch):
+    for name, value in {"_MOST_BYTES": 3 * 8 * 12, "_LEAST": 2}.items():
+        monkeypatch.setattr(f"gan_lightning.callbacks.monitors.reals.{name}", value)
+    heldout, x = Unseen(points()), torch.randn(64, 2)
+    for given in ({}, {"loader": DataLoader(x, 8)}):
+        watch = fit(Observer(6, 16, heldout=heldout), **given)
+        (seen,) = watch.seen
+        assert {name: len(logits) for name, logits in seen.logits.items()} == {
+            "fake": 12,
+            "real": 12,
+            "heldout": 12,
+        }
+        assert (len(seen.samples), len(watch.observer.real[0])) == (12, 24)
 
 
 def test_a_conditional_family_is_looked_at_in_all_of_its_classes():

@@ -131,15 +131,18 @@ def test_rotation_joins_looks_in_their_order():
     assert found["phase"] == pytest.approx(0.25, abs=1e-6)
 
 
-def test_curves_of_unequal_length_have_a_rhythm_and_no_phase():
-    found = rotation([look(wave(100, 20), wave(200, 20))])
-    assert found == {"rhythm": pytest.approx(rhythm(wave(100, 20)))}
+def test_curves_of_unequal_length_span_the_same_time():
+    """Two updates of D for each of G."""
+    found = rotation([look(wave(100, 20, 0.25), wave(200, 40))])
+    assert found["rhythm"] == pytest.approx(rhythm(wave(100, 20, 0.25)))
+    # A mean of two lies half an update of D later, an eightieth of a turn.
+    assert found["phase"] == pytest.approx(0.25 + 1 / 80, abs=1e-9)
 
 
 def test_long_curves_are_averaged_to_at_most_256_values():
-    g, d = wave(1030, 100, 0.25), wave(1030, 100)  # 206 means of five, of 20 each turn
+    g, d = wave(1030, 100, 0.25), wave(1030, 100)
     found = rotation([look(g, d)])
-    means = [float(np.mean(g[i : i + 5].numpy())) for i in range(0, 1030, 5)]
+    means = [float(part.mean()) for part in np.array_split(g.numpy(), 256)]
     assert found["rhythm"] == pytest.approx(rhythm(torch.tensor(means)), abs=1e-9)
     assert found["phase"] == pytest.approx(0.25, abs=0.02)
 
@@ -149,8 +152,8 @@ def test_long_curves_are_averaged_to_at_most_256_values():
     [
         [],
         [{}],
-        [look(wave(15, 5), wave(15, 5))],
-        [look(wave(40, 5), wave(15, 5))],
+        [look(wave(31, 5), wave(31, 5))],
+        [look(wave(40, 5), wave(31, 5))],
         [{"generator": wave(40, 5)}],
         [look(wave(40, 5), torch.cat([wave(39, 5), torch.tensor([math.nan])]))],
         [look(wave(40, 5), wave(40, 5)), look(torch.tensor([math.inf]), wave(1, 5))],
@@ -160,8 +163,9 @@ def test_short_missing_and_broken_curves_have_none(looks):
     assert rotation(looks) == {}
 
 
-def test_sixteen_costs_are_enough():
-    assert rotation([look(wave(8, 8), wave(8, 8))] * 2)["phase"] == pytest.approx(0.0, abs=1e-9)
+def test_thirty_two_costs_are_enough():
+    found = rotation([look(wave(16, 8), wave(16, 8))] * 2)
+    assert found["phase"] == pytest.approx(0.0, abs=1e-9)
 
 
 # --- an observation -------------------------------------------------------------------------------
@@ -224,7 +228,9 @@ def test_saturated_logits_are_those_beyond_five():
     logits = {"real": torch.tensor([5.0, 5.1, -7.0, 0.0]), "fake": torch.tensor([-5.1, 4.9])}
     found = of_players(seen(ring(4), logits=logits))
     assert found["saturated"] == pytest.approx(3 / 6)
-    assert found["logit"] == 5.0  # the lower one of the two in the middle
+    assert found["logit"] == 5.0  # from their median, 0, as torch takes the lower of two
+    shifted = {name: x + 100 for name, x in logits.items()}
+    assert of_players(seen(ring(4), logits=shifted))["logit"] == pytest.approx(5.0, abs=1e-4)
     assert found["overfit_t"] == pytest.approx((1 + 1 - 1 + 0) / 4)
     assert found["right"] == above(logits["real"], logits["fake"]) == 5 / 8
     assert not {"memory", "overfit_v"} & found.keys()

@@ -221,13 +221,13 @@ def test_a_schedule_goes_on_at_the_new_scale(tmp_path, name):
 
 
 def test_what_a_rollback_leaves_behind_is_not_gone_back_to(tmp_path):
-    """8 and 10 are of the failed branch, nobody has seen 12 healthy; 14 is later."""
+    """8 and 10 are of the failed branch; 12 is healthy as soon as a look has seen it so."""
     act = Act(Rollback(tries=5), {12: 7, 13: 12, 16: 15})
     run(tmp_path, act)
     assert [done.back_to for done in act.done] == [6, 6, 14]
     act = Act(Rollback(tries=5), {12: 7, 16: 14})
     run(tmp_path / "again", act)
-    assert [done.back_to for done in act.done] == [6, 6]
+    assert [done.back_to for done in act.done] == [6, 12]
 
 
 def test_after_all_tries_the_run_is_stopped(tmp_path):
@@ -270,6 +270,55 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "step=2.ckpt").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="`healthy checkpoint` must be a file that torch can read"):
         go_back(t, game, tmp_path / "step=2.ckpt")
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_a_healthy_file_that_is_torn_or_of_another_kind_is_passed_over(tmp_path, foreign):
+    """Its step would fit; nothing may be raised on the first process alone."""
+    for name in ("healthy.ckpt", "healthy-next.ckpt"):
+        torch.save({"global_step": 2}, tmp_path / name)
+        if not foreign:
+            (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:100])
+    act = Act(Rollback(), {14: 13})
+    run(tmp_path, act, steps=14, every=4)
+    assert act.done[0].back_to == 12
+    for name, step in (("healthy.ckpt", 12), ("healthy-next.ckpt", 8)):
+        saved = load(tmp_path / name)
+        assert (saved["global_step"], "gan_lightning" in saved) == (step, True)
+
+
+def test_checkpoints_after_a_rollback_are_the_runs_own(tmp_path):
+    """The way back makes a gap between two looks, and so does a failure that passes by itself."""
+    act = Act(Rollback(changes=[]), {12: 11}, healthy=[2, 4, 6, 8, 10, 14, 20])
+    _, t = run(tmp_path, act, steps=20)
+    assert act.done[0].back_to == 10
+    assert t.callbacks[-1].steps == [2, 4, 6, 8, 10, 12, 14, 20]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+def test_a_schedule_that_was_changed_is_gone_on_with_or_not_at_all(tmp_path):
+    changes = [ScalePenalty(10.0), SetDiscriminatorSteps(3)]
+    game, _ = run(tmp_path / "a", Act(Rollback(changes=changes), {6: 5}), game=regularised())
+    file = tmp_path / "a/last.ckpt"
+    record = load(file)["gan_lightning"]
+    assert (record["discriminator_steps"], record["discriminator_steps_now"]) == (1, 3)
+    for k in (1, 3):
+        resumed = regularised(seed=1)
+        resumed.discriminator_steps = k
+        if k == 1:
+            with pytest.raises(
+                ValueError, match=r"`discriminator_steps` must be 3 as .* got 1: re"
+            ):
+                run(tmp_path / "b", game=resumed, resume=file, steps=18)
+        else:
+            _, t = run(tmp_path / "c", game=resumed, resume=file, steps=18)
+            assert t.global_step == 18
+    # A new fit of the same family begins with what it was configured with.
+    weights = [r.gamma for r in game.regularizers]
+    assert (game.discriminator_steps, weights) == (3, [5.0, 20.0])
+    run(tmp_path / "d", Act(Rollback(changes=changes)), game=game, steps=2)
+    weights = [r.gamma for r in game.regularizers]
+    assert (game.discriminator_steps, weights) == (1, [0.5, 2.0])
 
 
 def test_no_checkpoints_at_all_are_refused_at_the_start():

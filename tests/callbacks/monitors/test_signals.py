@@ -178,8 +178,12 @@ def test_logits_by_the_formulas():
     assert found["overfit_t"] == pytest.approx(np.sign(real).mean(), abs=1e-6)
     assert found["right"] == pytest.approx(above(logits["real"], logits["fake"]))
     assert found["memory"] == pytest.approx(above(logits["real"], logits["heldout"]))
-    sizes = np.sort(np.abs(np.concatenate([real, fake, unseen])))
-    assert found["logit"] == pytest.approx(sizes[(len(sizes) - 1) // 2], rel=1e-6)
+    every = np.sort(np.concatenate([real, fake, unseen]))
+    off = np.sort(np.abs(every - every[(len(every) - 1) // 2]))
+    assert found["logit"] == pytest.approx(off[(len(off) - 1) // 2], rel=1e-6)
+    drifted = {name: x + 1000 for name, x in logits.items()}  # a critic has no zero
+    again = Signals(ring(64)).measure(seen(ring(16), logits=drifted))
+    assert again["logit"] == pytest.approx(found["logit"], abs=1e-3)
 
 
 def test_a_memory_is_seen_where_there_is_one():

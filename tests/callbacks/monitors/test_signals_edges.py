@@ -100,7 +100,7 @@ def test_logits_that_are_not_finite():
     found = Signals(ring(64)).measure(seen(ring(16), logits=logits))
     assert found["finite"] == pytest.approx(7 / 8)
     assert "right" not in found
-    assert (found["logit"], found["overfit_t"]) == (1.0, 1.0)
+    assert (found["logit"], found["overfit_t"]) == (0.0, 1.0)
     empty = Signals(ring(64)).measure(seen(ring(16), logits={"fake": torch.empty(0)}))
     assert empty["finite"] == 1.0
     assert "logit" not in empty
@@ -119,7 +119,7 @@ def test_samples_that_explode(shape):
 def test_a_batch_of_two(n):
     found = Signals(ring(4)).measure(seen(ring(n, 1), logits={"fake": torch.ones(n)}))
     assert finite(found)
-    assert found["logit"] == 1.0
+    assert found["logit"] == 0.0
 
 
 def test_bins_are_never_more_than_distinct_samples():
