@@ -45,6 +45,7 @@ from machine import describe
 FOLDER = Path("runs/diagnosis-remedies")
 RESULTS = Path(__file__).parents[1] / "results" / "diagnosis_remedies.md"
 SEEDS, LOOKS = 2, 25
+GOOD = ("healthy", "recovered")  # how a run ends
 
 GAMES: dict[str, dict[str, dict[str, Any]]] = {
     "mode collapse": {
@@ -175,7 +176,7 @@ def table() -> str:
     for kind, name, remedy, game in cases():
         outcomes = [result(kind, name, remedy, game, seed) for seed in range(SEEDS)]
         row = healthy.setdefault(kind, {}).setdefault(remedy, {})
-        row[name] = outcomes.count("healthy")
+        row[name] = sum(outcome in GOOD for outcome in outcomes)
     lines = []
     for kind, rows in healthy.items():
         names = list(GAMES[kind])
