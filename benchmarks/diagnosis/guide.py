@@ -20,13 +20,12 @@ SHOWN = {
     "healthy": "healthy-ring-lsgan-7-0",
     "mode_collapse": "mode_collapse-ring-lsgan-8-0",
     "discriminator_wins": "discriminator_wins-ring-lsgan-6-0",
-    "generator_wins": "healthy-ring-nonsaturatinggan-4-0",
+    "generator_wins": "healthy-ring-nonsaturatinggan-4-0",  # z of 16 dimensions, no penalty
     "no_progress": "no_progress-ring-nonsaturatinggan-0-0",
-    "oscillation": "oscillation-ring-wgan-3-0",
+    "oscillation": "oscillation-ring-wgan-3-0",  # no clipping, momentum 0.9
     "divergence": "divergence-ring-nonsaturatinggan-0-0",
     "overfitting": "overfitting-digits-nonsaturatinggan-0-0",
     "healthy_images": "healthy-digits-lsgan-3-0",
-    "collapse_images": "mode_collapse-digits-lsgan-2-0",
 }
 
 
@@ -38,7 +37,7 @@ def main() -> None:
     for run in recorded():
         if run.name in names:
             judged = judge(run, panel)
-            said = ", ".join(f"{kind} at {2 * look + 2} %" for kind, look in judged.said)
+            said = ", ".join(f"{kind} at {(look + 1) / 50:.0%}" for kind, look in judged.said)
             title = f"{run.name}; the monitors say: {said or 'nothing'}"
             kept = torch.load(FOLDER / f"{run.name}.pt", weights_only=True)
             story(kept, judged, title, IMAGES / f"{names[run.name]}.png")

@@ -1,8 +1,8 @@
 """Which advice helps against which failure? Failing games of the corpus, played again with it.
 
 For each kind, games that fail in that way are played once as they are and once with each remedy
-alone, from the start, for the same number of updates; the witness of `truth.py` counts the runs
-that end healthy.
+alone, from the start, for the same number of G's updates; counted are the runs that end healthy by
+the rule of `truth.py`, without what it needs recorded samples for (turn, drift, far, near).
 
     python benchmarks/diagnosis/remedies.py       # goes on where it stopped; writes the table
     python benchmarks/diagnosis/remedies.py --only oscillation   # plays this kind, no table

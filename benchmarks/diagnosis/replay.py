@@ -2,8 +2,9 @@
 
     python benchmarks/diagnosis/replay.py        # measures what is new in runs/diagnosis
 
-The cache, results/diagnosis_signals.npz, holds every signal at every look of every run and what
-the witness measured, so that thresholds can be tried without playing anything again.
+The cache, one .signals file beside each run, holds every signal at every look and what the witness
+measured, so that thresholds can be tried without playing or measuring anything again. Delete it
+after a change of the signals or of the witness.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Recorded:
         seed: Of the run.
         history: The monitors' signals.
         looks: The witness's.
-        state: "healthy", "failed" or "undecided".
+        state: "healthy", "recovered", "failed" or "undecided".
         onsets: By kind, the look at which each true failure began.
     """
 

@@ -1,8 +1,9 @@
 """Are runs saved by going back? Ten failing games with `rollback` and with nothing, equal compute.
 
 Both arms play the same number of updates, those before a rollback counted. A rollback goes to the
-last healthy checkpoint (the untrained players where there is none) and applies what is advised for
-the kind that was named. The witness of `truth.py` says how each run ends.
+last healthy checkpoint (the untrained players where there is none) and makes one change for each
+monitor: slower rates of G, of D or of both. The rule of `truth.py`, without what it needs recorded
+samples for, says how each run ends.
 
     python benchmarks/diagnosis/saved.py       # goes on where it stopped; writes the table
 

@@ -1,8 +1,8 @@
 """What really happened in a run, judged from outside of the monitors.
 
-The rule was written down before any threshold of a monitor was tuned; `report.py` tells what it
-decides. At each of the 50 looks at a run `witness.py` measures, on samples and real ones that no
-monitor sees:
+A first version was written before there was any rule of a monitor; it was amended seven times, see
+below. `report.py` tells what it decides. At each of the 50 looks at a run `witness.py` measures, on
+samples and real ones of its own:
 
 - points: of 2,000 samples, the modes of the known mixture that have at least a fifth of their fair
   share (of the samples of high quality, within three standard deviations of a centre), the share of
@@ -13,7 +13,11 @@ monitor sees:
   over that of the untrained generator;
 - both: total variance over that of the data, whether samples and logits are finite, the median
   size of the logits, P(D ranks a held-out real above a sample), P(D ranks a training sample
-  above a held-out real), the norm of G's gradient.
+  above a held-out real);
+- on the 256 recorded samples of the same z at every look, which the monitors see too: how far they
+  lie from the data's mean ("far") and from those of the first look ("drift"), how straight the way
+  of their mean was over five looks ("turn"; with fewer looks it counts as having come back), and
+  near which centres they lie ("near").
 
 Quality is good when points have 90 % of the modes, a reverse KL of at most 0.25 and 35 % of high
 quality, images 9 of 10 classes and a tenth of the first Fréchet distance. It is bad when points
@@ -23,7 +27,7 @@ classes or more than 30 % of the first Fréchet distance.
 A kind of failure holds at a look when
 
 - divergence: something is not finite, the median logit is beyond 1,000, or samples are
-  farther from the data's mean than 30 times the data's spread (in the quadratic mean);
+  farther from the data's mean than 32 times the data's spread (in the quadratic mean);
 - mode collapse: the variance is under 5 % of the data's, or points lie near at most half of the
   centres (a fifth of the fair share by nearest centre, whatever their quality) and yet D ranks
   under 90 % of pairs rightly, or at most three quarters of the modes (or 7 of 10 classes) are there

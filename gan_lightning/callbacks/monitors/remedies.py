@@ -26,8 +26,12 @@ from gan_lightning.callbacks.monitors.traits import (
 )
 from gan_lightning.families.base import AbstractGAN, HasRealTarget
 
-_SMALL_LATENT = 8
+_SMALL_LATENT = (
+    2  # the failure guide breaks a GAN by one dimension; 32 in place of 4 changed nothing
+)
 _SMALL_KERNEL = 4  # sides below it are small
+_MANY_STEPS = 5  # as WGAN has
+_APART = 5  # times that a learning rate is above the other
 
 
 # --- learning rates and optimizers --------------------------------------------------------------
@@ -48,6 +52,17 @@ def lower_both_rates(module: AbstractGAN) -> str | None:
     rates = [setting(module, player, "lr") for player in ("generator", "discriminator")]
     now = "" if None in rates else " (now G {:.3g}, D {:.3g})".format(*map(float, rates))
     return f"lower both learning rates{now}"
+
+
+def equal_rates(module: AbstractGAN) -> str | None:
+    """For players of which one learns many times faster than the other."""
+    rates = [setting(module, player, "lr") for player in ("generator", "discriminator")]
+    if None in rates:
+        return None
+    g, d = map(float, rates)
+    if min(g, d) <= 0 or max(g, d) < _APART * min(g, d):
+        return None
+    return f"bring the learning rates together (now G {g:.3g}, D {d:.3g})"
 
 
 def raise_discriminator_rate(module: AbstractGAN) -> str | None:
@@ -281,4 +296,6 @@ def fewer_discriminator_steps(module: AbstractGAN) -> str | None:
 def more_discriminator_steps(module: AbstractGAN) -> str | None:
     """A D that is behind."""
     k = module.discriminator_steps
+    if k >= _MANY_STEPS:
+        return None
     return f"raise `discriminator_steps` (now {k}) (Goodfellow et al. 2014)"

@@ -174,7 +174,7 @@ def test_small_kernels_come_first(kernel, early):
     assert (place < len(phrases) - 1) == early
 
 
-@pytest.mark.parametrize(("latent_dim", "early"), [(1, True), (7, True), (8, False), (128, False)])
+@pytest.mark.parametrize(("latent_dim", "early"), [(1, True), (2, False), (8, False), (128, False)])
 def test_a_small_latent_space_comes_first(latent_dim, early):
     generator, discriminator = networks.mlp((2,), latent_dim, width=8, depth=1)
     module = GAN(generator, discriminator, latent_dim)
