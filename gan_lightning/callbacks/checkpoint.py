@@ -276,6 +276,7 @@ class GANCheckpoint(Checkpoint):
             return
         self._clock = time.monotonic()
         if not self._finite(trainer, module):
+            module.on_save_checkpoint({})  # data that were not finite either are refused by name
             return
         step = trainer.global_step
         if step not in self.steps[-1:]:
