@@ -116,18 +116,22 @@ def main() -> None:
     torch.set_num_threads(1)
     FOLDER.mkdir(parents=True, exist_ok=True)
     runs = [(c, seed) for seed in range(3) for c in configurations() if seed in c.seeds]
+    refused: list[str] = []
     for configuration, seed in runs[part::parts]:
         path = FOLDER / f"{configuration.name}-{seed}.pt"
         if path.exists() or arguments.only not in configuration.name:
             continue
         try:
             result = play(configuration, seed)
-        except Exception as error:
+        except Exception as error:  # one game must not cost the others; told again at the end
             print(f"{path.stem}: {type(error).__name__}: {error}", flush=True)
+            refused.append(path.stem)
             continue
         torch.save(result, path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
         print(f"{path.stem}: {result['seconds']:.1f} s", flush=True)
+    if refused:
+        raise SystemExit(f"{len(refused)} runs ended with an exception: {', '.join(refused)}.")
 
 
 if __name__ == "__main__":
