@@ -214,7 +214,6 @@ DIGITS: dict[str, Any] = {
     "decay": False,
 }
 FASHION: dict[str, Any] = DIGITS | {"data": "fashion"}
-CONDITIONAL: dict[str, Any] = {"own": {"conditional": True}}
 FEW: dict[str, Any] = {"limit": 100, "steps": 1500}
 
 HEALTHY_IMAGES: list[dict[str, Any]] = [

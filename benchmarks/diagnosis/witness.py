@@ -74,9 +74,6 @@ class Witness:
         if self.mean is not None:
             found["shift"] = float((mean - self.mean).norm()) / self.spread
         self.mean = mean
-        gradient = module.trainer.callback_metrics.get("grad_norm/generator")
-        if gradient is not None:
-            found["gradient"] = float(gradient)
         return found
 
     def _logits(self, module: Any, x: Tensor, labels: Tensor | None) -> dict[str, float]:
